@@ -1,0 +1,35 @@
+import type { TopicIdPartition } from './partitions.ts';
+
+export interface CommittedOffset extends TopicIdPartition {
+  /** The next offset that the group will read. */
+  offset: number;
+  /** At most 4,096 bytes. */
+  metadata?: string;
+}
+
+export interface Groups {
+  /**
+   * Fences: from now on, for these partitions, commits of a lower generation are refused; answers what is committed. `fenced`
+   * when a higher generation has claimed one of them.
+   */
+  claim(
+    group: string,
+    generation: number,
+    partitions: readonly TopicIdPartition[],
+  ): Promise<CommittedOffset[] | 'fenced'>;
+
+  /**
+   * Commits if no partition named was claimed by a higher generation; `fenced` otherwise. One topic's offsets are committed
+   * whole or not at all per 64 partitions.
+   */
+  commit(group: string, generation: number, offsets: readonly CommittedOffset[]): Promise<'committed' | 'fenced'>;
+
+  /** What is committed, of these partitions or of all. */
+  offsets(group: string, partitions?: readonly TopicIdPartition[]): Promise<CommittedOffset[]>;
+
+  /** Up to `limit` (default 1000) ids of groups that ever claimed or committed, sorting after `after`, in order. */
+  list(options?: { after?: string; limit?: number }): Promise<string[]>;
+
+  /** Forgets the group and its offsets. False when there is no such group. */
+  delete(group: string): Promise<boolean>;
+}
