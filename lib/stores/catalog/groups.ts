@@ -1,6 +1,8 @@
 import type { TopicIdPartition } from './partitions.ts';
 
 export interface CommittedOffset extends TopicIdPartition {
+  /** The topic's name when it was committed, so that a listing need not search for it by id. */
+  topic: string;
   /** The next offset that the group will read. */
   offset: number;
   /** At most 4,096 bytes. */

@@ -1,0 +1,160 @@
+import type { VarveError } from '../errors.ts';
+import type { Compression } from '../format/records/batch.ts';
+import type { LogRecord, RecordHeader } from '../format/records/record.ts';
+import type { ProducerBatch } from '../stores/catalog/partitions.ts';
+import type { Consumer, ConsumerOptions } from './groups/consumer.ts';
+import type { GroupAdmin } from './groups/groups.ts';
+import type { Producer } from './producer.ts';
+import type { TopicAdmin } from './topics.ts';
+
+/** A string is its UTF-8 bytes. */
+export type Bytes = Uint8Array | string;
+
+/** A record to append. */
+export interface AppendRecord {
+  key?: Bytes | null;
+  value?: Bytes | null;
+  headers?: readonly { key: string; value: Bytes | null }[];
+  /** Milliseconds since the epoch; now when absent. */
+  timestamp?: number;
+  /** Absent: by the key as Kafka's Java client chooses; without a key, one partition for the whole call, another for the next. */
+  partition?: number;
+}
+
+export interface AppendedRecord {
+  partition: number;
+  offset: number;
+  /** The timestamp that readers will see. */
+  timestamp: number;
+}
+
+export interface AppendOptions {
+  /** Ends the wait, not the append: what was sent may still be appended. */
+  signal?: AbortSignal;
+  /** Milliseconds until REQUEST_TIMED_OUT; default 30,000. */
+  timeout?: number;
+  compression?: Compression;
+  /**
+   * Makes the call idempotent: the records are one batch of this producer, with consecutive sequences from `sequence`. All
+   * records must name the same partition. A repeat answers the first call's offsets.
+   */
+  producer?: ProducerBatch;
+}
+
+/** Where to begin: an offset, the log start, the high watermark, or the first record at or after a time (milliseconds). */
+export type From = number | 'earliest' | 'latest' | { timestamp: number };
+
+export interface ReadOptions {
+  /** Absent: all partitions, each in its order, interleaved as they arrive. */
+  partition?: number;
+  /** Default `earliest`. */
+  from?: From;
+  /** Overrides `from` for the partitions that it names. */
+  positions?: Readonly<Record<number, number>>;
+  /** False: ends at the high watermark of the moment of the call. Default true: waits for more until the signal aborts, then ends. */
+  follow?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface ReadRecord extends LogRecord {
+  partition: number;
+}
+
+export interface FetchOptions {
+  /** Bytes of batches; at least one whole batch is answered however large. Default 1 MiB, at most 64 MiB. */
+  maxBytes?: number;
+  /** Milliseconds to wait for something to read at the high watermark. Default 0. */
+  wait?: number;
+  signal?: AbortSignal;
+}
+
+export interface Fetched {
+  /** Whole record batches, in order, CRC verified, base offsets set. The first may begin before the offset that was asked for. */
+  batches: Uint8Array[];
+  highWatermark: number;
+  logStart: number;
+}
+
+export interface Polled {
+  /** From the offset that was asked for on. */
+  records: LogRecord[];
+  /** Where to go on. */
+  next: number;
+  highWatermark: number;
+  logStart: number;
+}
+
+export interface OffsetRange {
+  /** The log start offset. */
+  earliest: number;
+  /** The high watermark: the next offset to be assigned. */
+  latest: number;
+}
+
+/**
+ * The log. Unknown topics and partitions are UNKNOWN_TOPIC_OR_PARTITION, offsets outside [log start, high watermark]
+ * OFFSET_OUT_OF_RANGE; after `close` everything is LOG_CLOSED.
+ */
+export interface EventLog {
+  readonly clusterId: string;
+  readonly topics: TopicAdmin;
+  readonly groups: GroupAdmin;
+
+  /** Resolves when all records are durable, with one answer a record, in order. Rejects with the first record's error: others may be appended. */
+  append(topic: string, records: readonly AppendRecord[], options?: AppendOptions): Promise<AppendedRecord[]>;
+
+  /** The same with an answer or an error for each record. Rejects only when the topic is unknown or the call itself is wrong. */
+  appendSettled(
+    topic: string,
+    records: readonly AppendRecord[],
+    options?: AppendOptions,
+  ): Promise<(AppendedRecord | VarveError)[]>;
+
+  /** Appends one record batch (magic 2) as it is, still compressed. The batch is verified, not decoded. */
+  appendBatch(
+    topic: string,
+    partition: number,
+    batch: Uint8Array,
+    options?: Pick<AppendOptions, 'signal' | 'timeout'>,
+  ): Promise<AppendedRecord>;
+
+  /** Records one by one. Control records are passed over. */
+  read(topic: string, options?: ReadOptions): AsyncIterable<ReadRecord>;
+
+  /** Raw batches from `offset` on. */
+  fetch(topic: string, partition: number, offset: number, options?: FetchOptions): Promise<Fetched>;
+
+  /** Decoded records from `offset` on; `maxRecords` default 10,000. */
+  poll(
+    topic: string,
+    partition: number,
+    offset: number,
+    options?: FetchOptions & { maxRecords?: number },
+  ): Promise<Polled>;
+
+  offsets(topic: string, partition: number): Promise<OffsetRange>;
+
+  /** The first record at or after `timestamp`; undefined when there is none. */
+  offsetAt(
+    topic: string,
+    partition: number,
+    timestamp: number,
+  ): Promise<{ offset: number; timestamp: number } | undefined>;
+
+  /** Records below `before` are no longer readable ('latest': all that there are). Answers the log start. */
+  deleteRecords(topic: string, partition: number, before: number | 'latest'): Promise<number>;
+
+  /** An idempotent producer with an id of its own. */
+  producer(): Promise<Producer>;
+
+  /** A producer id and epoch for callers that keep their own sequences. */
+  allocateProducer(): Promise<{ id: number; epoch: number }>;
+
+  consumer(options: ConsumerOptions): Consumer;
+
+  /** Refuses new work, lets what was accepted become durable, then frees everything. Repeats have no effect. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type { RecordHeader };

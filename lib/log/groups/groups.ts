@@ -1,0 +1,27 @@
+/** What a group has committed for one partition. */
+export interface GroupOffset {
+  topic: string;
+  partition: number;
+  /** The next offset that the group will read. */
+  offset: number;
+  metadata?: string;
+}
+
+export interface GroupLag extends GroupOffset {
+  latest: number;
+  /** Records between the committed offset, or the log start if that is higher, and the high watermark. */
+  lag: number;
+}
+
+/** Group ids are 1 to 255 bytes of UTF-8 without control characters (INVALID_GROUP_ID). */
+export interface GroupAdmin {
+  /** Up to `limit` (default 1000) group ids sorting after `after`. */
+  list(options?: { after?: string; limit?: number }): Promise<string[]>;
+  /** GROUP_ID_NOT_FOUND when the group never committed. Offsets of deleted topics are left out. */
+  offsets(group: string): Promise<GroupOffset[]>;
+  lag(group: string): Promise<GroupLag[]>;
+  /** Sets offsets; an offset outside the partition's range is OFFSET_OUT_OF_RANGE. NON_EMPTY_GROUP while a consumer runs. */
+  commit(group: string, offsets: readonly GroupOffset[]): Promise<void>;
+  /** NON_EMPTY_GROUP while a consumer runs, GROUP_ID_NOT_FOUND when there is no such group. */
+  delete(group: string): Promise<void>;
+}

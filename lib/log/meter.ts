@@ -1,0 +1,10 @@
+/** What a log counts and times, for whoever wants to show it. Durations in seconds. */
+export interface Meter {
+  appended(records: number, bytes: number): void;
+  /** A flush of the Writer became durable in the catalog (`carried`) or the object store (`segment`). */
+  flushed(place: 'carried' | 'segment', bytes: number, seconds: number): void;
+  committed(entries: number, seconds: number): void;
+  fetched(bytes: number): void;
+}
+
+export const silentMeter: Meter = { appended() {}, flushed() {}, committed() {}, fetched() {} };
