@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { systemRandom, type TimeId, timeId } from '../../../lib/ids.ts';
+import type { Catalog } from '../../../lib/stores/catalog/catalog.ts';
+import type { Entry, Head, NewEntry, ProducerBatch, TopicIdPartition } from '../../../lib/stores/catalog/partitions.ts';
+import type { Topic } from '../../../lib/stores/catalog/topics.ts';
+import type { TravelClock } from '../../support/clock.ts';
+
+/** What the contract's tests share: the catalog under test, and words to say what happens to it. */
+export interface Subject {
+  clock: TravelClock;
+  catalog: Catalog;
+  /** A second handle on the same data where the engine allows one, else the same. */
+  another(): Promise<Catalog>;
+  /** The same data after close and open where the engine keeps data, else the same. */
+  reopen(): Promise<Catalog>;
+}
+
+let names = 0;
+
+export function freshName(prefix: string): string {
+  names += 1;
+  return `${prefix}-${String(names).padStart(5, '0')}-${randomUUID().slice(0, 8)}`;
+}
+
+export async function createTopic({ catalog, clock }: Subject, partitions = 1, name = freshName('t')): Promise<Topic> {
+  const topic = await catalog.topics.create({ name, id: randomUUID(), partitions, config: {}, created: clock.now() });
+  if (topic === 'taken') throw new Error(`topic name ${name} is taken`);
+  return topic;
+}
+
+/** Partition 0 of a new topic. */
+export async function createPartition(subject: Subject): Promise<TopicIdPartition> {
+  return { topicId: (await createTopic(subject)).id, partition: 0 };
+}
+
+export function newId({ clock }: Pick<Subject, 'clock'>): TimeId {
+  return timeId(clock.now(), systemRandom);
+}
+
+/** A batch in a segment, unless told otherwise. */
+export function newEntry(subject: Pick<Subject, 'clock'>, facts: Partial<NewEntry> = {}): NewEntry {
+  const random = systemRandom(8);
+  return {
+    id: newId(subject),
+    position: facts.bytes ? 0 : (random[0]! << 16) | (random[1]! << 8) | random[2]!,
+    length: facts.bytes?.length ?? 61 + random[3]!,
+    crc: Buffer.from(random).readUInt32BE(4),
+    count: 1,
+    maxTimestamp: subject.clock.now(),
+    ...facts,
+  };
+}
+
+export function producerEntry(
+  subject: Pick<Subject, 'clock'>,
+  id: number,
+  epoch: number,
+  sequence: number,
+  facts: Partial<NewEntry> = {},
+): NewEntry {
+  const producer: ProducerBatch = { id, epoch, sequence };
+  return newEntry(subject, { producer, ...facts });
+}
+
+/** Appends and expects every entry to be accepted; answers their offsets. */
+export async function append(catalog: Catalog, to: TopicIdPartition, entries: readonly NewEntry[]): Promise<number[]> {
+  const { outcomes } = await catalog.partitions.append(to, entries);
+  return outcomes.map((outcome) => {
+    expect(outcome).toMatchObject({ status: 'appended' });
+    return outcome.status === 'appended' ? outcome.base : Number.NaN;
+  });
+}
+
+export async function headOf(catalog: Catalog, of: TopicIdPartition): Promise<Head> {
+  const head = await catalog.partitions.head(of);
+  if (!head) throw new Error('the partition has no head');
+  return head;
+}
+
+export interface Found {
+  base: number;
+  entry: Entry;
+  level: 0 | 1;
+  generation?: string;
+}
+
+/** The entry at an offset, by a given head. */
+export async function findEntry(catalog: Catalog, of: TopicIdPartition, offset: number, head: Head): Promise<Found> {
+  const run = await catalog.partitions.find(of, offset, head);
+  if (!run) throw new Error(`offset ${offset} was not found`);
+  let base = run.base;
+  for (const entry of run.entries) {
+    if (base <= offset && offset < base + entry.count) {
+      return { base, entry, level: run.level, ...(run.generation !== undefined && { generation: run.generation }) };
+    }
+    base += entry.count;
+  }
+  throw new Error(`offset ${offset} is not in the run [${run.base}, ${base})`);
+}
+
+/** Every entry from the log start to the high watermark. */
+export async function entriesOf(catalog: Catalog, of: TopicIdPartition): Promise<Found[]> {
+  const head = await headOf(catalog, of);
+  const found: Found[] = [];
+  let offset = head.logStart;
+  while (offset < head.highWatermark) {
+    const one = await findEntry(catalog, of, offset, head);
+    found.push(one);
+    offset = one.base + one.entry.count;
+  }
+  return found;
+}
+
+/** The stored entry states the same facts as the one that was appended; its bytes are compared where the catalog carries them. */
+export async function expectSame(catalog: Catalog, of: TopicIdPartition, stored: Entry, appended: NewEntry) {
+  const { place, bytes, ...facts } = stored;
+  const { bytes: expected, ...expectedFacts } = appended;
+  expect(facts).toEqual(expectedFacts);
+  if (expected === undefined) {
+    expect({ place, bytes }).toEqual({ place: 'segment', bytes: undefined });
+  } else {
+    expect(place).not.toBe('segment');
+    const carried = place === 'inline' ? bytes : await catalog.partitions.chunk(of, stored.id);
+    expect(carried && Buffer.from(carried).equals(expected)).toBe(true);
+  }
+}
