@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+/**
+ * DESIGN's rule "arrows point one way", as data. A file belongs to the first room whose pattern it matches, and may import from
+ * its own room and from those in `from`. `fs`, `sqlite`, `aws`: whether it may import node:fs, node:sqlite, an SDK.
+ */
+const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?: true; aws?: true }> = {
+  base: { files: /^lib\/(errors|clock|ids)\.ts$/, from: [] },
+  format: { files: /^lib\/format\//, from: ['base'] },
+  ports: { files: /^lib\/stores\/(objects\/objects|catalog\/[^/]+)\.ts$/, from: ['base', 'format'] },
+  sqlite: { files: /^lib\/stores\/catalog\/sqlite\//, from: ['base', 'format', 'ports'], fs: true, sqlite: true },
+  dynamodb: { files: /^lib\/stores\/catalog\/dynamodb\//, from: ['base', 'format', 'ports'], aws: true },
+  filesystem: { files: /^lib\/stores\/objects\/filesystem\b/, from: ['base', 'ports'], fs: true },
+  s3: { files: /^lib\/stores\/objects\/s3\b/, from: ['base', 'ports'], aws: true },
+  memory: { files: /^lib\/stores\/objects\/memory\b/, from: ['base', 'ports'] },
+  log: { files: /^lib\/log\//, from: ['base', 'format', 'ports'] },
+  client: { files: /^lib\/client\//, from: ['base'] },
+  http: { files: /^lib\/doors\/http\//, from: ['base', 'format', 'ports', 'log'] },
+  open: {
+    files: /^lib\/open\//,
+    from: ['base', 'format', 'ports', 'log', 'sqlite', 'dynamodb', 'filesystem', 's3', 'memory'],
+    fs: true,
+  },
+  server: { files: /^lib\/server\//, from: ['base', 'log', 'http', 'open'], fs: true },
+  cli: { files: /^lib\/doors\/cli\//, from: ['base', 'format', 'log', 'client', 'open', 'server'], fs: true },
+  index: { files: /^lib\/index\.ts$/, from: ['base', 'format', 'ports', 'log', 'open', 'client'] },
+};
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|(?:\bimport\s*\(?\s*)['"]([^'"]+)['"]/g;
+
+/** What a file imports, types included: files of ours by their path from the root, all else as written. */
+function importsOf(file: string, source = readFileSync(join(root, file), 'utf8')): string[] {
+  return [...source.matchAll(IMPORT)].map(([, named, bare]) => {
+    const name = named ?? bare ?? '';
+    return name.startsWith('.') ? relative(root, join(root, dirname(file), name)) : name;
+  });
+}
+
+const roomOf = (file: string) => Object.keys(ROOMS).find((name) => ROOMS[name]!.files.test(file));
+
+const files = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => `lib/${file}`);
+const imports = new Map(files.map((file) => [file, importsOf(file)]));
+
+/** Lines `file -> import` for which the rule does not hold. */
+const offences = (holds: (file: string, imported: string) => boolean) =>
+  [...imports].flatMap(([file, names]) =>
+    names.filter((name) => !holds(file, name)).map((name) => `${file} -> ${name}`),
+  );
+
+describe('what a file of lib may import', () => {
+  test('imports are found in every way they are written', () => {
+    const source = `import type { A } from './a.ts';\nimport {\n  B,\n} from "../b.ts";\nexport * from './c.ts';\nawait import('node:fs');\nimport 'x';`;
+    expect(importsOf('lib/log/here.ts', source)).toEqual(['lib/log/a.ts', 'lib/b.ts', 'lib/log/c.ts', 'node:fs', 'x']);
+  });
+
+  test('every file has a room', () => {
+    expect(files.filter((file) => roomOf(file) === undefined)).toEqual([]);
+  });
+
+  test('arrows point one way', () => {
+    const allowed = (file: string, imported: string) => {
+      if (!imported.startsWith('lib/')) return !imported.endsWith('.ts');
+      const [from, to] = [roomOf(file), roomOf(imported)];
+      return from !== undefined && to !== undefined && (from === to || ROOMS[from]!.from.includes(to));
+    };
+    expect(offences(allowed)).toEqual([]);
+  });
+
+  test('only adapters know SQLite or an SDK, and files are met only there and where a process is put together', () => {
+    const guarded = (file: string, imported: string) => {
+      const room = ROOMS[roomOf(file) ?? 'base']!;
+      if (imported === 'node:sqlite') return room.sqlite ?? false;
+      if (/^(@aws-sdk|@smithy)\//.test(imported)) return room.aws ?? false;
+      if (/^node:fs(\/|$)/.test(imported)) return room.fs ?? false;
+      return true;
+    };
+    expect(offences(guarded)).toEqual([]);
+  });
+
+  test('built-in modules carry the node: prefix', () => {
+    expect(
+      offences((_, name) => !/^(fs|path|crypto|zlib|http|net|os|util|stream|events|url)(\/|$)/.test(name)),
+    ).toEqual([]);
+  });
+
+  test('the formats are pure: no network, no files, no processes, no threads', () => {
+    const pure = ['node:zlib', 'node:buffer', 'node:module', 'node:util'];
+    expect(
+      offences((file, name) => roomOf(file) !== 'format' || !name.startsWith('node:') || pure.includes(name)),
+    ).toEqual([]);
+  });
+
+  test('whoever imports varve gets no SDK and no SQLite with it', () => {
+    const reached = new Set(['lib/index.ts']);
+    for (const file of reached) for (const name of imports.get(file) ?? []) reached.add(name);
+    expect([...reached].filter((name) => /^(@aws-sdk|@smithy)\/|^node:sqlite$/.test(name))).toEqual([]);
+  });
+});
