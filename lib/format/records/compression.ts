@@ -1,0 +1,88 @@
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { VarveError } from '../../errors.ts';
+
+/** A batch's compression; the place in this list is its number in the batch's attributes. */
+export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/** Compresses in one go. `level` is the codec's own (gzip 1 to 9, zstd 1 to 22). UNSUPPORTED_COMPRESSION_TYPE for snappy and lz4. */
+export function compress(compression: Compression, bytes: Uint8Array, level?: number): Uint8Array {
+  switch (compression) {
+    case 'none':
+      return bytes;
+    case 'gzip':
+      return gzipSync(bytes, level === undefined ? {} : { level });
+    case 'zstd':
+      return zstdCompressSync(
+        bytes,
+        level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } },
+      );
+    default:
+      throw unsupported(compression);
+  }
+}
+
+/**
+ * Decompresses in one go and never into more than `limit` bytes (at least 1): MESSAGE_TOO_LARGE beyond it, CORRUPT_MESSAGE
+ * when the bytes are not what the codec wrote, UNSUPPORTED_COMPRESSION_TYPE for snappy and lz4.
+ */
+export function decompress(compression: Compression, bytes: Uint8Array, limit: number): Uint8Array {
+  switch (compression) {
+    case 'none':
+      return bytes;
+    case 'gzip':
+      return guarded(compression, limit, () => gunzipSync(bytes, { maxOutputLength: limit }));
+    case 'zstd':
+      return guarded(compression, limit, () => unzstd(bytes, limit));
+    default:
+      throw unsupported(compression);
+  }
+}
+
+/** Node stops after a zstd frame, whatever follows; a stream may hold several frames, and nothing else. */
+function unzstd(bytes: Uint8Array, limit: number): Uint8Array {
+  const frames: Uint8Array[] = [];
+  let size = 0;
+  let at = 0;
+  do {
+    // At least 1 byte of room, or Node takes the limit for absent: an empty frame still fits then.
+    const options = { maxOutputLength: Math.max(1, limit - size), info: true };
+    const frame = zstdDecompressSync(bytes.subarray(at), options) as unknown as ZstdResult;
+    frames.push(frame.buffer);
+    size += frame.buffer.length;
+    at += frame.engine.bytesWritten;
+  } while (at < bytes.length);
+  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+}
+
+/** What Node answers under `info: true`, which its types leave out. `bytesWritten` counts the input that was consumed. */
+interface ZstdResult {
+  buffer: Uint8Array;
+  engine: { bytesWritten: number };
+}
+
+function guarded(compression: Compression, limit: number, run: () => Uint8Array): Uint8Array {
+  try {
+    return run();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new VarveError(
+        'MESSAGE_TOO_LARGE',
+        `A batch decompresses to more than ${limit} bytes; send smaller batches.`,
+        {
+          cause,
+        },
+      );
+    }
+    throw new VarveError('CORRUPT_MESSAGE', `A batch is marked ${compression} but does not decompress as such.`, {
+      cause,
+    });
+  }
+}
+
+function unsupported(compression: Compression): VarveError {
+  return new VarveError(
+    'UNSUPPORTED_COMPRESSION_TYPE',
+    `Varve passes ${compression} batches through but cannot look inside them; use gzip, zstd or none.`,
+  );
+}
