@@ -25,7 +25,7 @@ test('sh blocks share one shell: variables and folder stay', async () => {
     '```',
     '```sh',
     'test "$a" = 1',
-    'test "${PWD##*/}" = b',
+    'test "$(basename "$PWD")" = b',
     '```',
   );
   expect(result).toEqual({ passed: 2, failed: 0, skipped: 0 });
