@@ -10,10 +10,14 @@ import { describe, expect, test } from 'vitest';
 const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?: true; aws?: true }> = {
   base: { files: /^lib\/(errors|clock|ids)\.ts$/, from: [] },
   format: { files: /^lib\/format\//, from: ['base'] },
-  ports: { files: /^lib\/stores\/(objects\/objects|catalog\/[^/]+)\.ts$/, from: ['base', 'format'] },
+  ports: { files: /^lib\/stores\/(objects\/(objects|names|range)|catalog\/[^/]+)\.ts$/, from: ['base', 'format'] },
   sqlite: { files: /^lib\/stores\/catalog\/sqlite\//, from: ['base', 'format', 'ports'], fs: true, sqlite: true },
   dynamodb: { files: /^lib\/stores\/catalog\/dynamodb\//, from: ['base', 'format', 'ports'], aws: true },
-  filesystem: { files: /^lib\/stores\/objects\/filesystem\b/, from: ['base', 'ports'], fs: true },
+  filesystem: {
+    files: /^lib\/stores\/objects\/(filesystem|file-system|list-names)\.ts$/,
+    from: ['base', 'ports'],
+    fs: true,
+  },
   s3: { files: /^lib\/stores\/objects\/s3\b/, from: ['base', 'ports'], aws: true },
   memory: { files: /^lib\/stores\/objects\/memory\b/, from: ['base', 'ports'] },
   log: { files: /^lib\/log\//, from: ['base', 'format', 'ports'] },
