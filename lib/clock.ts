@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never go back; the origin means nothing. */
   monotonic(): number;
-  /** Calls `run` once after `ms`; the answer cancels it. A pending timer does not keep the process alive. */
+  /** Calls `run` once after `ms`; the answer cancels it. What is scheduled keeps the process alive: cancel what is not wanted. */
   schedule(ms: number, run: () => void): () => void;
 }
 
@@ -13,7 +13,6 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   schedule(ms, run) {
     const timer = setTimeout(run, ms);
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };

@@ -1,0 +1,161 @@
+import { LRUCache } from 'lru-cache';
+import { type Clock, sleep } from '../clock.ts';
+import { VarveError } from '../errors.ts';
+import type { Catalog } from '../stores/catalog/catalog.ts';
+import type { Head, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
+
+/** What this process knows of partitions' heads, and who waits for one to move. */
+export interface Heads {
+  /** `exact`: as it is now. Otherwise it may be a moment old where other processes write; never draw a negative answer from that. */
+  get(of: TopicIdPartition, exact?: boolean): Promise<Head | undefined>;
+  /** Takes in a head that a commit answered. */
+  learn(of: TopicIdPartition, head: Head): void;
+  /** The next `get` asks the catalog; whoever waits looks again. */
+  forget(of: TopicIdPartition): void;
+  /** Resolves when the high watermark passes `offset`, when the head is forgotten, after `ms`, on abort, or on close. */
+  wait(of: TopicIdPartition, offset: number, ms: number, signal?: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+const KNOWN_HEADS = 10_000;
+const MAX_WAITERS = 20_000;
+/** Entries of a known tail; what is older is asked for. */
+const TAIL_ENTRIES = 256;
+const POLL_FIRST_MS = 50;
+const POLL_LAST_MS = 1_000;
+const PEEK_AT_ONCE = 100;
+
+interface Waiter {
+  offset: number;
+  wake(): void;
+}
+
+interface Awaited {
+  of: TopicIdPartition;
+  waiters: Set<Waiter>;
+}
+
+export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Heads {
+  const known = new LRUCache<string, { head: Head; seen: number }>({ max: KNOWN_HEADS });
+  const awaited = new Map<string, Awaited>();
+  const closing = new AbortController();
+  let waiting = 0;
+  let polling = false;
+
+  const keyOf = (of: TopicIdPartition) => `${of.topicId}#${of.partition}`;
+
+  function learn(of: TopicIdPartition, head: Head): Head {
+    const key = keyOf(of);
+    const old = known.get(key)?.head;
+    // Answers overtake each other; the high watermark never goes back.
+    if (old && old.highWatermark > head.highWatermark) return old;
+    const learned = old ? { ...head, tail: joined(old.tail, head.tail, head.frontier) } : head;
+    known.set(key, { head: learned, seen: clock.monotonic() });
+    for (const waiter of awaited.get(key)?.waiters ?? []) {
+      if (head.highWatermark > waiter.offset) waiter.wake();
+    }
+    return learned;
+  }
+
+  function forget(of: TopicIdPartition): void {
+    const key = keyOf(of);
+    known.delete(key);
+    for (const waiter of awaited.get(key)?.waiters ?? []) waiter.wake();
+  }
+
+  async function get(of: TopicIdPartition, exact = false): Promise<Head | undefined> {
+    const cached = known.get(keyOf(of));
+    if (cached && (!catalog.shared || (!exact && clock.monotonic() - cached.seen < maxAge))) return cached.head;
+    const head = await catalog.partitions.head(of);
+    if (!head) {
+      forget(of);
+      return undefined;
+    }
+    return learn(of, head);
+  }
+
+  /** One poll for all that is awaited, and only while something is. */
+  async function poll(): Promise<void> {
+    polling = true;
+    let pause = POLL_FIRST_MS;
+    while (awaited.size > 0 && !closing.signal.aborted) {
+      await sleep(clock, pause, closing.signal);
+      const all = [...awaited.values()];
+      let moved = false;
+      for (let i = 0; i < all.length; i += PEEK_AT_ONCE) {
+        const some = all.slice(i, i + PEEK_AT_ONCE).map(({ of }) => of);
+        // A poll that fails is only late: the waiters have deadlines of their own.
+        const heads = await catalog.partitions.peek(some).catch(() => []);
+        heads.forEach((head, j) => {
+          const of = some[j]!;
+          if (!head) return;
+          const before = known.get(keyOf(of))?.head.highWatermark ?? -1;
+          if (learn(of, head).highWatermark > before) moved = true;
+        });
+      }
+      pause = moved ? POLL_FIRST_MS : Math.min(pause * 2, POLL_LAST_MS);
+    }
+    polling = false;
+  }
+
+  function wait(of: TopicIdPartition, offset: number, ms: number, signal?: AbortSignal): Promise<void> {
+    if (closing.signal.aborted || signal?.aborted || ms <= 0) return Promise.resolve();
+    const key = keyOf(of);
+    const cached = known.get(key)?.head;
+    if (cached && cached.highWatermark > offset) return Promise.resolve();
+    if (waiting >= MAX_WAITERS) {
+      return Promise.reject(
+        new VarveError('THROTTLING_QUOTA_EXCEEDED', `${MAX_WAITERS} reads wait already; try again later`),
+      );
+    }
+    waiting++;
+    return new Promise((resolve) => {
+      const group = awaited.get(key) ?? { of, waiters: new Set() };
+      awaited.set(key, group);
+      const waiter: Waiter = {
+        offset,
+        wake() {
+          if (!group.waiters.delete(waiter)) return;
+          if (group.waiters.size === 0 && awaited.get(key) === group) awaited.delete(key);
+          waiting--;
+          cancel();
+          signal?.removeEventListener('abort', waiter.wake);
+          resolve();
+        },
+      };
+      const cancel = clock.schedule(ms, waiter.wake);
+      signal?.addEventListener('abort', waiter.wake, { once: true });
+      group.waiters.add(waiter);
+      if (catalog.shared && !polling) void poll();
+    });
+  }
+
+  return {
+    get,
+    learn,
+    forget,
+    wait,
+    close() {
+      closing.abort();
+      for (const { waiters } of [...awaited.values()]) for (const waiter of [...waiters]) waiter.wake();
+    },
+  };
+}
+
+/**
+ * The tail that is known when `newer` follows: both, where they adjoin or overlap, at most TAIL_ENTRIES. Nothing below the
+ * frontier: there only the index counts, and level-0 segments may be gone.
+ */
+function joined(older: Run, newer: Run, frontier: number): Run {
+  let end = older.base;
+  let kept = 0;
+  while (kept < older.entries.length && end < newer.base) end += older.entries[kept++]!.count;
+  if (end !== newer.base) return newer;
+  const entries = [...older.entries.slice(0, kept), ...newer.entries];
+  let base = kept > 0 ? older.base : newer.base;
+  let dropped = 0;
+  while (dropped < entries.length && (base < frontier || entries.length - dropped > TAIL_ENTRIES)) {
+    base += entries[dropped++]!.count;
+  }
+  return { base, entries: entries.slice(dropped), level: 0 };
+}

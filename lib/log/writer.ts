@@ -1,0 +1,214 @@
+import type { Clock } from '../clock.ts';
+import { VarveError } from '../errors.ts';
+import { segmentName } from '../format/segments/names.ts';
+import { buildSegment } from '../format/segments/segment.ts';
+import { type Random, timeId } from '../ids.ts';
+import type { Head, NewEntry, Partitions, TopicIdPartition } from '../stores/catalog/partitions.ts';
+import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
+import { createCommits, type Written } from './commits.ts';
+import type { Meter } from './meter.ts';
+import { type Prices, place } from './placement.ts';
+import { assemble, type Outgoing, type Pending } from './sealed.ts';
+
+/** Collects appends into segments. One a process. */
+export interface Writer {
+  /** The base offset, once the content is durable and visible. Calls for one partition are appended in the order they were made. */
+  append(pending: Omit<Pending, 'settle'>): Promise<number>;
+  /** Refuses new work; resolves when all that was accepted is answered. */
+  close(): Promise<void>;
+}
+
+export interface WriterLimits {
+  /** A flush begins when this much waits, bytes. */
+  flushBytes: number;
+  /** or when the first of it has waited this long, milliseconds. */
+  linger: number;
+  /** Accepted and not yet answered, bytes: beyond it appends wait their turn. */
+  maxBuffered: number;
+  /** Appends that wait their turn: beyond it they are refused with THROTTLING_QUOTA_EXCEEDED. */
+  maxWaiting: number;
+  /** Segments on their way at the same time. */
+  maxPuts: number;
+}
+
+export const DEFAULT_WRITER_LIMITS: WriterLimits = {
+  flushBytes: 8 * 1024 * 1024,
+  linger: 5,
+  maxBuffered: 64 * 1024 * 1024,
+  maxWaiting: 10_000,
+  maxPuts: 4,
+};
+
+export interface WriterDeps {
+  partitions: Partitions;
+  objects: ObjectStore;
+  clock: Clock;
+  random: Random;
+  meter: Meter;
+  prices: Prices;
+  limits: WriterLimits;
+  onHead(at: TopicIdPartition, head: Head | undefined): void;
+  onAppended(entry: NewEntry, batch: Outgoing, base: number): void;
+}
+
+const PUT_TIMEOUT_MS = 60_000;
+/** What an append costs beside its bytes, so that many small ones are counted too. */
+const APPEND_OVERHEAD = 256;
+
+export function createWriter(deps: WriterDeps): Writer {
+  const { clock, random, limits } = deps;
+  const commits = createCommits(deps);
+  const turns: { size: number; go(): void }[] = [];
+  let pending: Pending[] = [];
+  let pendingBytes = 0;
+  let buffered = 0;
+  let puts = 0;
+  let due = false;
+  let cancelLinger: (() => void) | undefined;
+  let closed = false;
+  let onIdle = () => {};
+
+  async function append(content: Omit<Pending, 'settle'>): Promise<number> {
+    if (closed) throw new VarveError('LOG_CLOSED', 'the log is closing; connect again and send it again');
+    const size = content.size + APPEND_OVERHEAD;
+    // Whoever comes later never overtakes one who waits: order per partition is the order of the calls.
+    if (turns.length > 0 || !fits(size)) {
+      if (turns.length >= limits.maxWaiting) {
+        throw new VarveError('THROTTLING_QUOTA_EXCEEDED', 'too many appends wait for storage; send it again later');
+      }
+      await new Promise<void>((go) => turns.push({ size, go }));
+    } else {
+      buffered += size;
+    }
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        pending.push({ ...content, settle: (outcome) => (typeof outcome === 'number' ? resolve : reject)(outcome as never) });
+        pendingBytes += content.size;
+        if (pendingBytes >= limits.flushBytes) flushWhenPossible();
+        else cancelLinger ??= clock.schedule(limits.linger, flushWhenPossible);
+      });
+    } finally {
+      buffered -= size;
+      for (let next = turns[0]; next && fits(next.size); next = turns[0]) {
+        turns.shift();
+        buffered += next.size;
+        next.go();
+      }
+      if (isIdle()) onIdle();
+    }
+  }
+
+  const isIdle = () => buffered === 0 && turns.length === 0;
+
+  /** What is larger than the whole buffer may pass alone. */
+  function fits(size: number): boolean {
+    return buffered === 0 || buffered + size <= limits.maxBuffered;
+  }
+
+  function flushWhenPossible(): void {
+    cancelLinger?.();
+    cancelLinger = undefined;
+    if (puts >= limits.maxPuts) due = true;
+    else flush();
+  }
+
+  function flush(): void {
+    due = false;
+    const taken = pending;
+    pending = [];
+    pendingBytes = 0;
+    if (taken.length === 0) return;
+
+    const batches: { at: TopicIdPartition; batch: Outgoing }[] = [];
+    for (const group of Map.groupBy(taken, ({ at }) => `${at.topicId}#${at.partition}`).values()) {
+      try {
+        for (const batch of assemble(group)) batches.push({ at: group[0]!.at, batch });
+      } catch (error) {
+        for (const { settle } of group) settle(error as Error);
+      }
+    }
+    if (batches.length === 0) return;
+
+    const begun = clock.monotonic();
+    const where = place(
+      batches.map(({ batch }) => batch.bytes.length),
+      deps.prices,
+    );
+    const { written, ready } = where === 'carried' ? carry(batches) : put(batches);
+    ready.then(
+      () => {
+        const bytes = batches.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
+        deps.meter.flushed(where, bytes, (clock.monotonic() - begun) / 1000);
+      },
+      () => {},
+    );
+    const byPartition = Map.groupBy(written, ({ at }) => at);
+    for (const [at, group] of byPartition) commits.enqueue(at, group, ready);
+  }
+
+  function carry(batches: readonly { at: TopicIdPartition; batch: Outgoing }[]) {
+    const now = clock.now();
+    const written = batches.map(({ at, batch }) => ({
+      at,
+      batch,
+      entry: { ...entryOf(batch), id: timeId(now, random), position: 0, bytes: batch.bytes },
+    }));
+    return { written, ready: Promise.resolve() };
+  }
+
+  function put(batches: readonly { at: TopicIdPartition; batch: Outgoing }[]) {
+    const id = timeId(clock.now(), random);
+    const built = buildSegment(
+      batches.map(({ at, batch }) => ({ ...at, ...batch })),
+      { level: 0 },
+    );
+    const written: (Written & { at: TopicIdPartition })[] = batches.map(({ at, batch }, i) => ({
+      at,
+      batch,
+      entry: { ...entryOf(batch), id, position: built.positions[i]! },
+    }));
+    return { written, ready: putSegment(segmentName(id), built.parts) };
+  }
+
+  async function putSegment(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    const deadline = new AbortController();
+    const cancel = clock.schedule(PUT_TIMEOUT_MS, () => deadline.abort());
+    puts++;
+    try {
+      await deps.objects.put(name, parts, { signal: deadline.signal });
+    } catch (error) {
+      const full = error instanceof ObjectError && error.code === 'STORE_FULL';
+      throw new VarveError(
+        'KAFKA_STORAGE_ERROR',
+        full ? 'the storage is full; make room and send it again' : 'the records could not be stored; send them again',
+        { cause: error },
+      );
+    } finally {
+      cancel();
+      puts--;
+      if (due) flush();
+    }
+  }
+
+  return {
+    append,
+    close() {
+      closed = true;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      onIdle = resolve;
+      if (isIdle()) resolve();
+      else flushWhenPossible();
+      return promise;
+    },
+  };
+}
+
+function entryOf(batch: Outgoing): Omit<NewEntry, 'id' | 'position'> {
+  return {
+    length: batch.bytes.length,
+    crc: batch.crc,
+    count: batch.count,
+    maxTimestamp: batch.maxTimestamp,
+    ...(batch.producer && { producer: batch.producer }),
+  };
+}
