@@ -3,12 +3,14 @@
  * https://kafka.apache.org/protocol#protocol_error_codes); `retriable` says whether the same call may succeed later.
  */
 export const ERRORS = {
+  UNKNOWN_SERVER_ERROR: { kafka: -1, retriable: false },
   OFFSET_OUT_OF_RANGE: { kafka: 1, retriable: false },
   CORRUPT_MESSAGE: { kafka: 2, retriable: false },
   UNKNOWN_TOPIC_OR_PARTITION: { kafka: 3, retriable: false },
   REQUEST_TIMED_OUT: { kafka: 7, retriable: true },
   MESSAGE_TOO_LARGE: { kafka: 10, retriable: false },
   INVALID_TOPIC_EXCEPTION: { kafka: 17, retriable: false },
+  NETWORK_EXCEPTION: { kafka: 13, retriable: true },
   ILLEGAL_GENERATION: { kafka: 22, retriable: false },
   INVALID_GROUP_ID: { kafka: 24, retriable: false },
   INVALID_TIMESTAMP: { kafka: 32, retriable: false },
