@@ -2,9 +2,16 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { Clock } from '../../lib/clock.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import { travelClock } from '../support/clock.ts';
+import { carriedContract } from './catalog/carried.ts';
+import { floorContract } from './catalog/floor.ts';
+import { groupsContract } from './catalog/groups.ts';
+import { idempotenceContract } from './catalog/idempotence.ts';
 import { leasesContract } from './catalog/leases.ts';
+import { lookupContract } from './catalog/lookup.ts';
 import { partitionsContract } from './catalog/partitions.ts';
+import { producersContract } from './catalog/producers.ts';
 import type { Subject } from './catalog/subject.ts';
+import { timestampsContract } from './catalog/timestamps.ts';
 import { topicsContract } from './catalog/topics.ts';
 
 /** What a suite run works on: a fresh, empty catalog. */
@@ -41,6 +48,13 @@ export function catalogContract(name: string, open: (clock: Clock) => Promise<Op
 
     topicsContract(subject);
     partitionsContract(subject);
+    idempotenceContract(subject);
+    lookupContract(subject);
+    timestampsContract(subject);
+    floorContract(subject);
+    carriedContract(subject);
+    producersContract(subject);
+    groupsContract(subject);
     leasesContract(subject);
   });
 }

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { systemRandom, type TimeId, timeId } from '../../../lib/ids.ts';
 import type { Catalog } from '../../../lib/stores/catalog/catalog.ts';
-import type { Entry, Head, NewEntry, ProducerBatch, TopicIdPartition } from '../../../lib/stores/catalog/partitions.ts';
+import type {
+  Entry,
+  Head,
+  NewEntry,
+  ProducerBatch,
+  Run,
+  TopicIdPartition,
+} from '../../../lib/stores/catalog/partitions.ts';
 import type { Topic } from '../../../lib/stores/catalog/topics.ts';
 import type { TravelClock } from '../../support/clock.ts';
 
@@ -124,4 +131,20 @@ export async function expectSame(catalog: Catalog, of: TopicIdPartition, stored:
     const carried = place === 'inline' ? bytes : await catalog.partitions.chunk(of, stored.id);
     expect(carried && Buffer.from(carried).equals(expected)).toBe(true);
   }
+}
+
+/** Level-1 entries, one for each entry given, under new ids and otherwise the same facts: what a compaction would commit. */
+export function compacted(subject: Pick<Subject, 'clock'>, found: readonly Found[]): Run {
+  const id = newId(subject);
+  const entries = found.map(({ entry: { bytes: _, ...facts } }, i): Entry => {
+    return { ...facts, id, position: i * 1_000, place: 'segment' };
+  });
+  return { base: found[0]!.base, entries, level: 1 };
+}
+
+export function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
 }

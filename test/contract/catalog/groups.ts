@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { CommittedOffset } from '../../../lib/stores/catalog/groups.ts';
+import { freshName, type Subject } from './subject.ts';
+
+const byPartition = (a: CommittedOffset, b: CommittedOffset) =>
+  a.topicId.localeCompare(b.topicId) || a.partition - b.partition;
+
+export function groupsContract(subject: () => Subject): void {
+  const committed = async (group: string, partitions?: { topicId: string; partition: number }[]) =>
+    (await subject().catalog.groups.offsets(group, partitions)).sort(byPartition);
+
+  describe('a group', () => {
+    it('commits offsets with metadata and reads them back, all or some', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const [one, two] = [randomUUID(), randomUUID()].sort() as [string, string];
+      const offsets: CommittedOffset[] = [
+        { topic: 'orders', topicId: one, partition: 0, offset: 5, metadata: 'm'.repeat(4_096) },
+        { topic: 'orders', topicId: one, partition: 70, offset: 2 ** 40 },
+        { topic: 'bills', topicId: two, partition: 3, offset: 0, metadata: 'käse' },
+      ];
+
+      expect(await groups.commit(group, 0, offsets)).toBe('committed');
+
+      expect(await committed(group)).toEqual(offsets);
+      expect(
+        await committed(group, [
+          { topicId: two, partition: 3 },
+          { topicId: one, partition: 70 },
+          { topicId: one, partition: 1 },
+        ]),
+      ).toEqual(offsets.slice(1));
+      expect(await committed(freshName('group'))).toEqual([]);
+    });
+
+    it('may set an offset back, and drops the metadata that a later commit does not give', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+      await groups.commit(group, 1, [{ ...at, offset: 9, metadata: 'x' }]);
+
+      await groups.commit(group, 1, [{ ...at, offset: 4 }]);
+
+      expect(await committed(group)).toEqual([{ ...at, offset: 4 }]);
+    });
+
+    it('keeps its offsets apart from another group’s', async () => {
+      const { groups } = subject().catalog;
+      const [a, b] = [freshName('group'), freshName('group')];
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+
+      await groups.commit(a, 0, [{ ...at, offset: 1 }]);
+      await groups.claim(a, 5, [at]);
+      await groups.commit(b, 0, [{ ...at, offset: 2 }]);
+
+      expect(await committed(a)).toEqual([{ ...at, offset: 1 }]);
+      expect(await committed(b)).toEqual([{ ...at, offset: 2 }]);
+    });
+
+    it('commits hundreds of partitions at once', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const topicId = randomUUID();
+      const offsets = Array.from({ length: 200 }, (_, partition) => ({
+        topic: 'orders',
+        topicId,
+        partition,
+        offset: partition * 10,
+      }));
+
+      expect(await groups.commit(group, 0, offsets)).toBe('committed');
+
+      expect(await committed(group)).toEqual(offsets);
+    });
+  });
+
+  describe('a claim', () => {
+    it('answers what is committed and fences lower generations off', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+      const next = { ...at, partition: 200 };
+      await groups.commit(group, 3, [{ ...at, offset: 5, metadata: 'here' }]);
+
+      expect(await groups.claim(group, 4, [at, next])).toEqual([{ ...at, offset: 5, metadata: 'here' }]);
+
+      expect(await groups.commit(group, 3, [{ ...at, offset: 6 }])).toBe('fenced');
+      expect(await groups.commit(group, 3, [{ ...next, offset: 6 }])).toBe('fenced');
+      expect(await groups.claim(group, 3, [at])).toBe('fenced');
+      expect(await groups.commit(group, 4, [{ ...at, offset: 7 }])).toBe('committed');
+      expect(await groups.claim(group, 4, [at])).toEqual([{ ...at, offset: 7 }]);
+      expect(await committed(group)).toEqual([{ ...at, offset: 7 }]);
+    });
+
+    it('is implied by a commit of a higher generation', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+
+      await groups.commit(group, 8, [{ ...at, offset: 5 }]);
+
+      expect(await groups.commit(group, 7, [{ ...at, offset: 4 }])).toBe('fenced');
+      expect(await groups.claim(group, 7, [at])).toBe('fenced');
+      expect(await committed(group)).toEqual([{ ...at, offset: 5 }]);
+    });
+
+    it('fences the whole commit of neighbouring partitions', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const topicId = randomUUID();
+      const [one, two] = [0, 1].map((partition) => ({ topic: 'orders', topicId, partition }));
+      await groups.claim(group, 2, [two!]);
+
+      const outcome = await groups.commit(group, 1, [
+        { ...one!, offset: 1 },
+        { ...two!, offset: 1 },
+      ]);
+
+      expect(outcome).toBe('fenced');
+      expect(await committed(group)).toEqual([]);
+    });
+
+    it('decides between two members that each believe to own the partition', async () => {
+      const { groups } = subject().catalog;
+      const other = (await subject().another()).groups;
+      const group = freshName('group');
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+      await groups.claim(group, 1, [at]);
+
+      const late = Array.from({ length: 10 }, (_, i) => groups.commit(group, 1, [{ ...at, offset: i }]));
+      const seen = await other.claim(group, 2, [at]);
+      await other.commit(group, 2, [{ ...at, offset: 1_000 }]);
+      await Promise.all(late);
+
+      expect(seen).not.toBe('fenced');
+      expect(await groups.commit(group, 1, [{ ...at, offset: 11 }])).toBe('fenced');
+      expect(await committed(group)).toEqual([{ ...at, offset: 1_000 }]);
+    });
+  });
+
+  describe('the list of groups', () => {
+    it('has those that claimed or committed, in order, page by page', async () => {
+      const { groups } = subject().catalog;
+      const prefix = freshName('list');
+      const names = Array.from({ length: 7 }, (_, i) => `${prefix}-${i}`);
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+      for (const [i, name] of names.entries()) {
+        if (i % 2) await groups.commit(name, 0, [{ ...at, offset: 0 }]);
+        else await groups.claim(name, 1, [at]);
+      }
+
+      const pages = [];
+      for (let after = prefix; ; ) {
+        const page = (await groups.list({ after, limit: 3 })).filter((name) => name.startsWith(prefix));
+        pages.push(...page);
+        if (page.length < 3) break;
+        after = page.at(-1)!;
+      }
+
+      expect(pages).toEqual(names);
+      expect(await groups.list()).toEqual(expect.arrayContaining(names));
+    });
+
+    it('forgets a group that is deleted, with its offsets and fences', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const topicId = randomUUID();
+      await groups.claim(group, 9, [{ topicId, partition: 0 }]);
+      await groups.commit(group, 9, [
+        { topic: 'orders', topicId, partition: 0, offset: 5 },
+        { topic: 'orders', topicId, partition: 100, offset: 6 },
+      ]);
+
+      expect(await groups.delete(group)).toBe(true);
+
+      expect(await groups.delete(group)).toBe(false);
+      expect(await committed(group)).toEqual([]);
+      expect(await groups.list({ after: group.slice(0, -1) })).not.toContain(group);
+      expect(await groups.commit(group, 0, [{ topic: 'orders', topicId, partition: 0, offset: 1 }])).toBe('committed');
+    });
+  });
+}
