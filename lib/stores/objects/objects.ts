@@ -1,4 +1,7 @@
-/** An object's name is `/`-separated segments of `[A-Za-z0-9._-]`, at most 512 characters, none empty, `.` or `..`. */
+/**
+ * An object's name is `/`-separated segments of `[A-Za-z0-9._-]`, at most 512 characters, none empty, `.` or `..`. A store holds
+ * no two names of which one continues the other with a `/`: files and folders cannot share a name.
+ */
 export interface ObjectInfo {
   name: string;
   /** Bytes. */
