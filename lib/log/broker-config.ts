@@ -1,0 +1,233 @@
+import { VarveError } from '../errors.ts';
+import { type ConfigKey, type ConfigRule, checkedValue, entryOf } from './config-key.ts';
+import { TOPIC_CONFIG_KEYS, type TopicConfig, type TopicConfigKey } from './topic-config.ts';
+import type { ConfigEntry } from './topics.ts';
+
+/** The configuration of a whole log, by Kafka's names for a broker's. */
+export interface BrokerConfig {
+  /** `num.partitions`: of topics that are created without a count. */
+  numPartitions: number;
+  /** `auto.create.topics.enable`: whether a door that Kafka clients use creates topics that it is asked about. */
+  autoCreateTopics: boolean;
+  /** `node.id`. */
+  nodeId: number;
+  /** What topics inherit, by the topics' own keys, where it differs from Kafka's defaults. */
+  topicDefaults: TopicConfig;
+  /** What was set, by the broker's keys. */
+  values: Readonly<Record<string, string>>;
+}
+
+const key = (
+  name: string,
+  type: ConfigKey['type'],
+  standard: string,
+  rule: ConfigRule,
+  documentation: string,
+  enforced = false,
+): ConfigKey => ({ name, type, default: standard, rule, enforced, documentation });
+
+/** Keys that no topic inherits. Defaults and rules of Apache Kafka 4.3.1, replication factors apart: here they are all 1. */
+const OWN_KEYS: readonly ConfigKey[] = [
+  key(
+    'auto.create.topics.enable',
+    'boolean',
+    'true',
+    {},
+    'Whether a topic that a Kafka client asks for is created when there is none.',
+  ),
+  key('broker.rack', 'string', '', {}, 'The rack, or zone, of this broker.'),
+  key('connections.max.idle.ms', 'long', '600000', {}, 'Milliseconds after which an idle connection is closed.'),
+  key('default.replication.factor', 'int', '1', {}, 'Replicas of a topic. The stores below Varve replicate.'),
+  key('delete.topic.enable', 'boolean', 'true', {}, 'Whether topics can be deleted.'),
+  key(
+    'group.consumer.heartbeat.interval.ms',
+    'int',
+    '5000',
+    { min: 1 },
+    'Heartbeat interval of members of consumer groups (KIP-848).',
+  ),
+  key(
+    'group.consumer.max.heartbeat.interval.ms',
+    'int',
+    '15000',
+    { min: 1 },
+    'The longest heartbeat interval of consumer groups.',
+  ),
+  key(
+    'group.consumer.max.session.timeout.ms',
+    'int',
+    '60000',
+    { min: 1 },
+    'The longest session timeout of consumer groups.',
+  ),
+  key(
+    'group.consumer.min.heartbeat.interval.ms',
+    'int',
+    '5000',
+    { min: 1 },
+    'The shortest heartbeat interval of consumer groups.',
+  ),
+  key(
+    'group.consumer.min.session.timeout.ms',
+    'int',
+    '45000',
+    { min: 1 },
+    'The shortest session timeout of consumer groups.',
+  ),
+  key(
+    'group.consumer.session.timeout.ms',
+    'int',
+    '45000',
+    { min: 1 },
+    'Session timeout of members of consumer groups (KIP-848).',
+  ),
+  key(
+    'group.initial.rebalance.delay.ms',
+    'int',
+    '3000',
+    {},
+    'How long a new group waits for more members before it is first assigned.',
+  ),
+  key(
+    'group.max.session.timeout.ms',
+    'int',
+    '1800000',
+    {},
+    'The longest session timeout that a classic member may ask for.',
+  ),
+  key('group.max.size', 'int', '2147483647', { min: 1 }, 'The most members of a group.'),
+  key(
+    'group.min.session.timeout.ms',
+    'int',
+    '6000',
+    {},
+    'The shortest session timeout that a classic member may ask for.',
+  ),
+  key('max.connections', 'int', '2147483647', { min: 0 }, 'The most connections to this broker.'),
+  key('node.id', 'int', '0', { min: 0 }, 'The id of this broker.'),
+  key(
+    'num.partitions',
+    'int',
+    '1',
+    { min: 1, max: 10_000 },
+    'Partitions of a topic that is created without a count.',
+    true,
+  ),
+  key('offset.metadata.max.bytes', 'int', '4096', {}, 'The longest text that may be committed with an offset.'),
+  key(
+    'offsets.retention.minutes',
+    'int',
+    '10080',
+    { min: 1 },
+    'How long the offsets of a group without members are kept.',
+  ),
+  key(
+    'offsets.topic.num.partitions',
+    'int',
+    '50',
+    { min: 1 },
+    'Partitions of the offsets topic. Varve keeps offsets in its catalog.',
+  ),
+  key(
+    'offsets.topic.replication.factor',
+    'int',
+    '1',
+    { min: 1 },
+    'Replicas of the offsets topic. Varve keeps offsets in its catalog.',
+  ),
+  key(
+    'producer.id.expiration.ms',
+    'int',
+    '86400000',
+    { min: 1 },
+    'How long an idle idempotent producer is remembered. Varve remembers one for 7 days or longer.',
+  ),
+  key('socket.request.max.bytes', 'int', '104857600', { min: 1 }, 'The largest request.'),
+  key(
+    'transaction.max.timeout.ms',
+    'int',
+    '900000',
+    { min: 1 },
+    'The longest transaction timeout that a producer may ask for.',
+  ),
+  key('transaction.state.log.min.isr', 'int', '1', { min: 1 }, 'Replicas in sync that the transaction log needs.'),
+  key('transaction.state.log.num.partitions', 'int', '50', { min: 1 }, 'Partitions of the transaction log.'),
+  key('transaction.state.log.replication.factor', 'int', '1', { min: 1 }, 'Replicas of the transaction log.'),
+  key('transactional.id.expiration.ms', 'int', '604800000', { min: 1 }, 'How long an idle transactional id is kept.'),
+];
+
+const OWN = new Map(OWN_KEYS.map((one) => [one.name, one]));
+const INHERITED = new Map<string, TopicConfigKey>(
+  TOPIC_CONFIG_KEYS.flatMap((one) => one.synonyms.map((synonym) => [synonym, one])),
+);
+
+/** From `key=value` pairs; of a key that comes twice the last counts. INVALID_CONFIG for an unknown key or a value that is not allowed. */
+export function parseBrokerConfig(pairs: readonly string[]): BrokerConfig {
+  const values: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at < 1) {
+      throw new VarveError('INVALID_CONFIG', `"${pair.slice(0, 80)}" is not of the form key=value.`);
+    }
+    const name = pair.slice(0, at).trim();
+    values[name] = checkedBrokerValue(name, pair.slice(at + 1));
+  }
+  const own = (name: string) => values[name] ?? OWN.get(name)!.default;
+  return {
+    numPartitions: Number(own('num.partitions')),
+    autoCreateTopics: own('auto.create.topics.enable') === 'true',
+    nodeId: Number(own('node.id')),
+    topicDefaults: topicDefaults(values),
+    values,
+  };
+}
+
+/** Every broker key that there is, by name. */
+export function brokerConfigEntries({ values, topicDefaults }: BrokerConfig): ConfigEntry[] {
+  const inherited = TOPIC_CONFIG_KEYS.flatMap((one) => {
+    // The first synonym alone is shown: it is the one whose unit is the topic's.
+    const name = one.synonyms[0];
+    if (name === undefined) return [];
+    const { default: standard } = one;
+    return [entryOf({ ...one, name }, standard, topicDefaults[one.name])];
+  });
+  const own = OWN_KEYS.map((one) => entryOf(one, one.default, values[one.name]));
+  return [...own, ...inherited].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function checkedBrokerValue(name: string, value: string): string {
+  const own = OWN.get(name);
+  if (own) return checkedValue(own, value);
+  const topicKey = INHERITED.get(name);
+  if (!topicKey) {
+    const known = [...OWN.keys(), ...INHERITED.keys()].sort();
+    throw new VarveError(
+      'INVALID_CONFIG',
+      `Unknown broker configuration key "${name.slice(0, 80)}". The keys are Kafka's: ${known.join(', ')}.`,
+    );
+  }
+  if (unitOf(name) === 1) return checkedValue(topicKey, value, name);
+  const rule = name.startsWith('log.retention') ? {} : topicKey.rule;
+  return checkedValue({ ...topicKey, type: 'int', rule }, value, name);
+}
+
+function topicDefaults(values: Readonly<Record<string, string>>): TopicConfig {
+  const defaults: Record<string, string> = {};
+  for (const { name, synonyms } of TOPIC_CONFIG_KEYS) {
+    const set = synonyms.find((synonym) => values[synonym] !== undefined);
+    if (set !== undefined) defaults[name] = inMilliseconds(set, values[set]!);
+  }
+  return defaults;
+}
+
+/** Any negative number of hours or minutes is Kafka's -1: no limit. */
+function inMilliseconds(name: string, value: string): string {
+  const unit = unitOf(name);
+  if (unit === 1) return value;
+  return value.startsWith('-') ? '-1' : String(Number(value) * unit);
+}
+
+function unitOf(name: string): number {
+  if (name.endsWith('.hours')) return 3_600_000;
+  return name.endsWith('.minutes') ? 60_000 : 1;
+}
