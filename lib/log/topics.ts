@@ -1,8 +1,17 @@
+import type { Clock } from '../clock.ts';
+import { VarveError } from '../errors.ts';
+import type { Random } from '../ids.ts';
+import type { Catalog } from '../stores/catalog/catalog.ts';
+import type { Topic } from '../stores/catalog/topics.ts';
+import type { BrokerConfig } from './broker-config.ts';
+import { changedConfig, configEntries } from './topic-config.ts';
+import { checkTopicName, collidingNames, collision, nameFault, unknownTopic } from './topic-name.ts';
+
 /** One configuration key of a topic, as it stands. */
 export interface ConfigEntry {
   name: string;
   value: string;
-  /** Whether `value` is the default. */
+  /** Whether nobody set it: then `value` is what the broker's configuration or Kafka gives. */
   isDefault: boolean;
   /** False: accepted and shown, and nothing acts on it yet. */
   enforced: boolean;
@@ -22,7 +31,7 @@ export interface TopicDescription {
 }
 
 export interface CreateTopicOptions {
-  /** 1 to 10,000; default 1. */
+  /** 1 to 10,000; default `num.partitions` of the broker's configuration, 1 when that is absent. */
   partitions?: number;
   config?: Readonly<Record<string, string>>;
   /** Checks everything and creates nothing. */
@@ -41,4 +50,122 @@ export interface TopicAdmin {
   /** Raises the partition count to `partitions`. */
   grow(name: string, partitions: number): Promise<TopicDescription>;
   delete(name: string): Promise<void>;
+}
+
+const MAX_PARTITIONS = 10_000;
+const MAX_LISTED = 10_000;
+const MAX_ATTEMPTS = 10;
+
+/** `onChange` is called with the name of a topic that was created, changed or deleted here. */
+export function createTopicAdmin(deps: {
+  catalog: Catalog;
+  clock: Clock;
+  random: Random;
+  brokerConfig: BrokerConfig;
+  onChange?(name: string): void;
+}): TopicAdmin {
+  const { clock, random, brokerConfig } = deps;
+  const { topics } = deps.catalog;
+
+  async function existing(name: string): Promise<Topic> {
+    const topic = nameFault(name) ? undefined : await topics.get(name);
+    if (!topic) throw unknownTopic(name);
+    return topic;
+  }
+
+  /** Changes by others in between are taken into account, so that neither change is lost. */
+  async function update(name: string, change: (topic: Topic) => Pick<Topic, 'partitions' | 'config'>) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const topic = await existing(name);
+      const updated = await topics.update(topic, change(topic));
+      if (updated === 'conflict') continue;
+      deps.onChange?.(name);
+      return describe(updated);
+    }
+    throw new VarveError('REQUEST_TIMED_OUT', `The topic "${name}" is being changed by others: try again.`);
+  }
+
+  const describe = ({ name, id, partitions, created, config }: Topic): TopicDescription => ({
+    name,
+    id,
+    partitions,
+    created,
+    config: configEntries(config, brokerConfig),
+  });
+
+  return {
+    async create(name, { partitions = brokerConfig.numPartitions, config = {}, validateOnly = false } = {}) {
+      checkTopicName(name);
+      checkPartitions(partitions);
+      const topic = {
+        name,
+        id: uuid(random),
+        partitions,
+        config: changedConfig({}, config, brokerConfig),
+        created: clock.now(),
+      };
+      const same = await Promise.all([name, ...collidingNames(name)].map((one) => topics.get(one)));
+      for (const other of same) {
+        if (other) throw other.name === name ? alreadyExists(name) : collision(name, other.name);
+      }
+      if (validateOnly) return describe({ ...topic, revision: 0 });
+      const made = await topics.create(topic);
+      if (made === 'taken') throw alreadyExists(name);
+      deps.onChange?.(name);
+      return describe(made);
+    },
+
+    async describe(name) {
+      return describe(await existing(name));
+    },
+
+    async list({ after, limit = 1000 } = {}) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED) {
+        throw new VarveError('INVALID_REQUEST', `A limit must be a whole number from 1 to ${MAX_LISTED}.`);
+      }
+      const found = await topics.list({ limit, ...(after !== undefined && { after }) });
+      return found.map(({ name, id, partitions }) => ({ name, id, partitions }));
+    },
+
+    configure(name, changes) {
+      return update(name, ({ partitions, config }) => ({
+        partitions,
+        config: changedConfig(config, changes, brokerConfig),
+      }));
+    },
+
+    async grow(name, partitions) {
+      checkPartitions(partitions);
+      return update(name, (topic) => {
+        if (partitions > topic.partitions) return { partitions, config: topic.config };
+        throw new VarveError(
+          'INVALID_PARTITIONS',
+          `The topic "${name}" has ${topic.partitions} partitions already: partitions can only be added.`,
+        );
+      });
+    },
+
+    async delete(name) {
+      const deleted = await topics.delete(await existing(name));
+      deps.onChange?.(name);
+      if (!deleted) throw unknownTopic(name);
+    },
+  };
+}
+
+function checkPartitions(count: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_PARTITIONS) return;
+  throw new VarveError('INVALID_PARTITIONS', `A topic has 1 to ${MAX_PARTITIONS} partitions.`);
+}
+
+function alreadyExists(name: string): VarveError {
+  return new VarveError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
+}
+
+/** A UUID of version 4. */
+function uuid(random: Random): string {
+  const bytes = Buffer.from(random(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
