@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import { VarveError } from '../errors.ts';
 import { patchBaseOffset, readHeader, verifyCrc } from '../format/records/batch.ts';
 import { compactedName, segmentName } from '../format/segments/names.ts';
 import { mergeRanges } from '../format/segments/plan.ts';
-import { VarveError } from '../errors.ts';
 import type { Entry, Partitions, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
 import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
 
@@ -19,7 +19,7 @@ export interface Batches {
   /** In the order asked. CORRUPT_MESSAGE or KAFKA_STORAGE_ERROR, naming the object, when one cannot be had as it was written. */
   load(located: readonly Located[]): Promise<Uint8Array[]>;
   /** Takes in a batch that was just appended, so that those who follow need not ask the store. */
-  offer(of: TopicIdPartition, entry: Pick<Entry, 'id' | 'position'>, base: number, bytes: Uint8Array): void;
+  offer(entry: Pick<Entry, 'id' | 'position'>, base: number, bytes: Uint8Array): void;
 }
 
 export const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
@@ -110,15 +110,15 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
 
   return {
     load,
-    offer(of, entry, base, bytes) {
+    offer(entry, base, bytes) {
       patchBaseOffset(bytes, base);
-      cache.set(keyOf({ of, entry }), bytes);
+      cache.set(keyOf({ entry }), bytes);
     },
   };
 }
 
 /** The id of a chunk or an inline entry is unique, a position within a segment too. */
-function keyOf({ entry }: { of: TopicIdPartition; entry: Pick<Entry, 'id' | 'position'> }): string {
+function keyOf({ entry }: { entry: Pick<Entry, 'id' | 'position'> }): string {
   return `${entry.id}@${entry.position}`;
 }
 

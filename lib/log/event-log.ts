@@ -17,7 +17,7 @@ export interface AppendRecord {
   headers?: readonly { key: string; value: Bytes | null }[];
   /** Milliseconds since the epoch; now when absent. */
   timestamp?: number;
-  /** Absent: by the key as Kafka's Java client chooses; without a key, one partition for the whole call, another for the next. */
+  /** Absent: by the key as Kafka's Java client chooses; without a key, one partition until some 16 KiB went there, then another. */
   partition?: number;
 }
 

@@ -1,0 +1,221 @@
+import type { Clock } from '../clock.ts';
+import { VarveError } from '../errors.ts';
+import {
+  BATCH_OVERHEAD,
+  encodeBatch,
+  recordSizeBound,
+  stampLogAppendTime,
+  validateBatch,
+} from '../format/records/batch.ts';
+import type { NewRecord } from '../format/records/record.ts';
+import type { ProducerBatch } from '../stores/catalog/partitions.ts';
+import type { Topic } from '../stores/catalog/topics.ts';
+import type { AppendedRecord, AppendOptions, AppendRecord, Bytes } from './event-log.ts';
+import type { Meter } from './meter.ts';
+import { partitionForKey } from './partitioner.ts';
+import { type Sealing, seal } from './sealed.ts';
+import type { TopicSettings } from './topic-config.ts';
+import type { Writer } from './writer.ts';
+
+/** Turns what a caller appends into what the Writer takes: partitions chosen, limits and timestamps checked. */
+export interface Appender {
+  /** An answer or an error for each record. Throws only when the call itself is wrong. */
+  append(
+    topic: Topic,
+    records: readonly AppendRecord[],
+    options: AppendOptions,
+  ): Promise<(AppendedRecord | VarveError)[]>;
+  /** One batch as it is. The partition must exist. */
+  appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedRecord>;
+}
+
+export interface AppenderDeps {
+  writer: Writer;
+  clock: Clock;
+  meter: Meter;
+  settings(topic: Topic): TopicSettings;
+}
+
+/** As Kafka's `batch.size`: records without a key stay with one partition until this much went there. */
+const STICKY_BYTES = 16 * 1024;
+const STICKY_TOPICS = 10_000;
+export const MAX_RECORDS_PER_APPEND = 100_000;
+
+interface Prepared {
+  index: number;
+  partition: number;
+  record: NewRecord;
+  size: number;
+}
+
+export function createAppender({ writer, clock, meter, settings }: AppenderDeps): Appender {
+  const sticky = new Map<string, { partition: number; bytes: number }>();
+
+  function stickyPartition(topic: Topic, size: number): number {
+    const at = sticky.get(topic.id) ?? { partition: 0, bytes: 0 };
+    if (at.bytes >= STICKY_BYTES) {
+      at.partition++;
+      at.bytes = 0;
+    }
+    at.bytes += size;
+    if (sticky.size >= STICKY_TOPICS) sticky.clear();
+    sticky.set(topic.id, at);
+    return at.partition % topic.partitions;
+  }
+
+  function prepare(topic: Topic, record: AppendRecord, index: number, rules: TopicSettings, now: number): Prepared {
+    const prepared: NewRecord = {
+      key: toBytes(record.key),
+      value: toBytes(record.value),
+      headers: record.headers?.map(({ key, value }) => ({ key, value: toBytes(value) })) ?? [],
+      timestamp: rules.timestampType === 'LogAppendTime' ? now : (record.timestamp ?? now),
+    };
+    const size = recordSizeBound(prepared);
+    if (size + BATCH_OVERHEAD > rules.maxMessageBytes) throw tooLarge(size + BATCH_OVERHEAD, rules.maxMessageBytes);
+    checkTimestamp(prepared.timestamp, prepared.timestamp, rules, now);
+    const partition =
+      record.partition ??
+      (prepared.key ? partitionForKey(prepared.key, topic.partitions) : stickyPartition(topic, size));
+    if (!Number.isSafeInteger(partition) || partition < 0 || partition >= topic.partitions) {
+      throw new VarveError(
+        'UNKNOWN_TOPIC_OR_PARTITION',
+        `topic "${topic.name}" has no partition ${partition}, it has 0 to ${topic.partitions - 1}`,
+      );
+    }
+    return { index, partition, record: prepared, size };
+  }
+
+  async function append(topic: Topic, records: readonly AppendRecord[], options: AppendOptions) {
+    if (records.length > MAX_RECORDS_PER_APPEND) {
+      throw new VarveError('INVALID_REQUEST', `at most ${MAX_RECORDS_PER_APPEND} records can be appended in one call`);
+    }
+    const rules = settings(topic);
+    const now = clock.now();
+    const compression = rules.compression === 'producer' ? (options.compression ?? 'none') : rules.compression;
+    const sealing: Sealing = { compression, timestampType: rules.timestampType, maxBytes: rules.maxMessageBytes };
+    const answers = new Array<AppendedRecord | VarveError>(records.length);
+    const prepared: Prepared[] = [];
+    records.forEach((record, index) => {
+      try {
+        prepared.push(prepare(topic, record, index, rules, now));
+      } catch (error) {
+        if (!(error instanceof VarveError)) throw error;
+        answers[index] = error;
+      }
+    });
+    const groups = options.producer
+      ? [idempotent(topic, prepared, answers, sealing, options.producer)]
+      : [...Map.groupBy(prepared, ({ partition }) => partition).values()].flatMap((group) =>
+          split(group, sealing.maxBytes),
+        );
+    await Promise.all(
+      groups.map(async (group) => {
+        if (group.length === 0) return;
+        const at = { topicId: topic.id, partition: group[0]!.partition };
+        const size = group.reduce((sum, one) => sum + one.size, BATCH_OVERHEAD);
+        const list = group.map(({ record }) => record);
+        const content = options.producer
+          ? { batch: seal(encodeBatch(list, { ...sealing, producer: options.producer })) }
+          : { records: list, sealing };
+        try {
+          const base = await writer.append({ at, size, content });
+          meter.appended(group.length, size);
+          group.forEach(({ index, record, partition }, i) => {
+            answers[index] = { partition, offset: base + i, timestamp: record.timestamp };
+          });
+        } catch (error) {
+          for (const { index } of group) answers[index] = asVarveError(error);
+        }
+      }),
+    );
+    return answers;
+  }
+
+  async function appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedRecord> {
+    const rules = settings(topic);
+    if (batch.length > rules.maxMessageBytes) throw tooLarge(batch.length, rules.maxMessageBytes);
+    const header = validateBatch(batch);
+    if (header.control || header.transactional) {
+      throw new VarveError('INVALID_RECORD', 'control and transactional batches cannot be appended directly');
+    }
+    const now = clock.now();
+    const stamped = rules.timestampType === 'LogAppendTime';
+    if (!stamped) checkTimestamp(header.baseTimestamp, header.maxTimestamp, rules, now);
+    // A copy: the base offset is set where the bytes lie, and the caller's buffer is the caller's.
+    const bytes = stamped ? stampLogAppendTime(batch, now) : batch.slice();
+    const at = { topicId: topic.id, partition };
+    const offset = await writer.append({ at, size: bytes.length, content: { batch: seal(bytes) } });
+    meter.appended(header.lastOffsetDelta + 1, bytes.length);
+    return { partition, offset, timestamp: stamped ? now : header.maxTimestamp };
+  }
+
+  return { append, appendBatch };
+}
+
+/** One batch or nothing: sequences are consecutive, so a record that is refused takes the whole call with it. */
+function idempotent(
+  topic: Topic,
+  prepared: Prepared[],
+  answers: (AppendedRecord | VarveError)[],
+  sealing: Sealing,
+  producer: ProducerBatch,
+): Prepared[] {
+  const { id, epoch, sequence } = producer;
+  const inRange = (n: number, max: number) => Number.isSafeInteger(n) && n >= 0 && n <= max;
+  if (!inRange(id, Number.MAX_SAFE_INTEGER) || !inRange(epoch, 32_767) || !inRange(sequence, 2 ** 31 - 1)) {
+    throw new VarveError('INVALID_REQUEST', 'producer id, epoch and sequence must be whole numbers from 0 on');
+  }
+  const refused = answers.find((answer) => answer instanceof VarveError);
+  if (refused instanceof VarveError) throw refused;
+  if (prepared.some(({ partition }) => partition !== prepared[0]!.partition)) {
+    throw new VarveError(
+      'INVALID_REQUEST',
+      `all records of an idempotent append must go to one partition of "${topic.name}"`,
+    );
+  }
+  const size = prepared.reduce((sum, one) => sum + one.size, BATCH_OVERHEAD);
+  if (size > sealing.maxBytes) throw tooLarge(size, sealing.maxBytes);
+  return prepared;
+}
+
+/** Batches of at most `maxBytes`. */
+function split(group: readonly Prepared[], maxBytes: number): Prepared[][] {
+  const batches: Prepared[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const one of group) {
+    if (size + one.size > maxBytes) {
+      batches.push([]);
+      size = BATCH_OVERHEAD;
+    }
+    batches.at(-1)!.push(one);
+    size += one.size;
+  }
+  return batches;
+}
+
+function checkTimestamp(first: number, last: number, rules: TopicSettings, now: number): void {
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
+    throw new VarveError('INVALID_TIMESTAMP', 'a timestamp must be whole milliseconds since the epoch');
+  }
+  if (rules.timestampType === 'LogAppendTime') return;
+  if (now - first > rules.timestampBeforeMaxMs || last - now > rules.timestampAfterMaxMs) {
+    throw new VarveError(
+      'INVALID_TIMESTAMP',
+      'the timestamp is further from now than message.timestamp.before.max.ms and message.timestamp.after.max.ms allow',
+    );
+  }
+}
+
+function tooLarge(size: number, limit: number): VarveError {
+  return new VarveError('MESSAGE_TOO_LARGE', `${size} bytes is more than the topic's max.message.bytes, ${limit}`);
+}
+
+function asVarveError(error: unknown): VarveError {
+  if (error instanceof VarveError) return error;
+  return new VarveError('KAFKA_STORAGE_ERROR', 'the records could not be appended; send them again', { cause: error });
+}
+
+function toBytes(value: Bytes | null | undefined): Uint8Array | null {
+  if (value === null || value === undefined) return null;
+  return typeof value === 'string' ? Buffer.from(value) : value;
+}

@@ -1,0 +1,113 @@
+import { VarveError } from '../errors.ts';
+import type { Topic } from '../stores/catalog/topics.ts';
+import type { From, ReadOptions, ReadRecord } from './event-log.ts';
+import type { Heads } from './heads.ts';
+import { DEFAULT_MAX_BYTES, MAX_WAIT_MS, type Reader } from './reader.ts';
+
+export interface FollowDeps {
+  reader: Reader;
+  heads: Heads;
+  /** The offset that `from` means for a partition, and its high watermark. */
+  resolve(topic: Topic, partition: number, from: From): Promise<{ offset: number; latest: number }>;
+  /** Aborts when the log closes. */
+  closing: AbortSignal;
+}
+
+/** Chunks of records that may wait for the caller at the same time. */
+const CHUNKS_READY = 16;
+
+/**
+ * Reads partitions side by side, each in its order. A partition holds at most one chunk that the caller has not taken, and all
+ * together at most CHUNKS_READY, so a slow caller costs no memory.
+ */
+export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptions): AsyncGenerator<ReadRecord> {
+  const { partition, from = 'earliest', positions = {}, follow: endless = true } = options;
+  const stop = new AbortController();
+  const signals = [stop.signal, deps.closing, ...(options.signal ? [options.signal] : [])];
+  const signal = AbortSignal.any(signals);
+  const partitions = partition === undefined ? Array.from({ length: topic.partitions }, (_, i) => i) : [partition];
+
+  const ready: ReadRecord[][] = [];
+  const turns: (() => void)[] = [];
+  let free = CHUNKS_READY;
+  let running = partitions.length;
+  let failure: unknown;
+  let wake = () => {};
+
+  async function slot(): Promise<void> {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => turns.push(resolve));
+  }
+
+  function release(): void {
+    const next = turns.shift();
+    if (next) next();
+    else free++;
+  }
+
+  async function pump(at: number): Promise<void> {
+    const of = { topicId: topic.id, partition: at };
+    const begin = await deps.resolve(topic, at, positions[at] ?? from);
+    for (let offset = begin.offset; !signal.aborted && (endless || offset < begin.latest); ) {
+      if (endless) {
+        const head = await deps.heads.get(of);
+        if (head && offset >= head.highWatermark) {
+          await deps.heads.wait(of, offset, MAX_WAIT_MS, signal);
+          if (signal.aborted) return;
+        }
+      }
+      await slot();
+      if (signal.aborted) return release();
+      const { records, next } = await deps.reader
+        .poll(of, offset, { maxBytes: DEFAULT_MAX_BYTES, signal })
+        .catch((error) => {
+          release();
+          throw error;
+        });
+      const wanted = endless ? records : records.filter((record) => record.offset < begin.latest);
+      offset = next;
+      if (wanted.length === 0) {
+        release();
+        continue;
+      }
+      ready.push(wanted.map((record) => ({ ...record, partition: at })));
+      wake();
+    }
+  }
+
+  for (const at of partitions) {
+    pump(at)
+      .catch((error) => {
+        failure ??= error;
+      })
+      .finally(() => {
+        running--;
+        wake();
+      });
+  }
+  const onAbort = () => wake();
+  signal.addEventListener('abort', onAbort);
+  try {
+    while (true) {
+      const chunk = ready.shift();
+      if (chunk) {
+        for (const record of chunk) {
+          if (signal.aborted) break;
+          yield record;
+        }
+        // Released only now: what the caller is working on counts.
+        release();
+        continue;
+      }
+      if (failure) throw failure;
+      if (deps.closing.aborted) throw new VarveError('LOG_CLOSED', 'the log is closing; connect again and read on');
+      if (signal.aborted || running === 0) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    stop.abort();
+    for (const turn of turns.splice(0)) turn();
+  }
+}

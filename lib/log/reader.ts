@@ -1,0 +1,179 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
+import { VarveError } from '../errors.ts';
+import { decodeBatch, readHeader } from '../format/records/batch.ts';
+import type { LogRecord } from '../format/records/record.ts';
+import type { Head, Partitions, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
+import type { Batches, Located } from './batches.ts';
+import type { Fetched, FetchOptions, Polled } from './event-log.ts';
+import type { Heads } from './heads.ts';
+import type { Meter } from './meter.ts';
+
+export interface Reader {
+  fetch(of: TopicIdPartition, offset: number, options?: FetchOptions): Promise<Fetched>;
+  poll(of: TopicIdPartition, offset: number, options?: FetchOptions & { maxRecords?: number }): Promise<Polled>;
+  offsetAt(of: TopicIdPartition, timestamp: number): Promise<{ offset: number; timestamp: number } | undefined>;
+}
+
+export interface ReaderDeps {
+  partitions: Partitions;
+  heads: Heads;
+  batches: Batches;
+  clock: Clock;
+  meter: Meter;
+}
+
+export const DEFAULT_MAX_BYTES = 1024 * 1024;
+export const MAX_FETCH_BYTES = 64 * 1024 * 1024;
+export const MAX_FETCH_RECORDS = 100_000;
+export const MAX_WAIT_MS = 60_000;
+const DEFAULT_MAX_RECORDS = 10_000;
+/** Entries a fetch answers at most, so that tiny batches do not make it endless. */
+const MAX_FETCH_ENTRIES = 10_000;
+/** Recently decoded batches: who polls a large batch in small steps need not decode it each time. */
+const DECODED_BYTES = 16 * 1024 * 1024;
+const KNOWN_RUNS = 1_000;
+
+export function createReader(deps: ReaderDeps): Reader {
+  const { partitions, heads, batches, clock, meter } = deps;
+  const runs = new LRUCache<string, Run>({ max: KNOWN_RUNS });
+  const decoded = new LRUCache<Uint8Array, LogRecord[]>({
+    maxSize: DECODED_BYTES,
+    sizeCalculation: (records, bytes) => bytes.length + records.length * 128,
+  });
+
+  /** The head, with `offset` in its range. Out of range is said only of the head as it is now. */
+  async function headFor(of: TopicIdPartition, offset: number): Promise<Head> {
+    for (const exact of [false, true]) {
+      const head = await heads.get(of, exact);
+      if (head && offset >= head.logStart && offset <= head.highWatermark) return head;
+      if (!exact) continue;
+      if (!head) throw unknownPartition();
+      throw new VarveError(
+        'OFFSET_OUT_OF_RANGE',
+        `offset ${offset} is not between ${head.logStart}, the log start, and ${head.highWatermark}, the high watermark`,
+      );
+    }
+    throw unknownPartition();
+  }
+
+  async function runAt(of: TopicIdPartition, offset: number, head: Head): Promise<Run | undefined> {
+    if (offset >= head.tail.base) return head.tail;
+    const key = `${of.topicId}#${of.partition}`;
+    const known = runs.get(key);
+    const counts = known && (known.level === 1 ? known.generation === head.generation : known.base >= head.frontier);
+    if (counts && offset >= known.base && offset < endOf(known)) return known;
+    const found = await partitions.find(of, offset, head);
+    if (found) runs.set(key, found);
+    return found;
+  }
+
+  /** Entries from the one that holds `offset` on: at least one, then as many as fit. */
+  async function locate(of: TopicIdPartition, offset: number, head: Head, maxBytes: number): Promise<Located[]> {
+    const located: Located[] = [];
+    let bytes = 0;
+    for (let at = offset; at < head.highWatermark; ) {
+      const run = await runAt(of, at, head);
+      if (!run || at >= endOf(run)) return located;
+      let base = run.base;
+      for (const entry of run.entries) {
+        if (base + entry.count > at) {
+          if (located.length > 0 && (bytes + entry.length > maxBytes || located.length >= MAX_FETCH_ENTRIES))
+            return located;
+          located.push({ of, base, entry, run });
+          bytes += entry.length;
+          at = base + entry.count;
+        }
+        base += entry.count;
+      }
+    }
+    return located;
+  }
+
+  async function fetch(of: TopicIdPartition, offset: number, options: FetchOptions = {}): Promise<Fetched> {
+    const { maxBytes = DEFAULT_MAX_BYTES, wait = 0, signal } = options;
+    const until = clock.monotonic() + Math.min(wait, MAX_WAIT_MS);
+    let head = await headFor(of, offset);
+    for (let left = wait; offset === head.highWatermark && left > 0; left = until - clock.monotonic()) {
+      if (signal?.aborted) break;
+      await heads.wait(of, offset, left, signal);
+      const before = head;
+      head = await headFor(of, offset);
+      if (head === before) break;
+    }
+    const located = await locate(of, offset, head, Math.min(maxBytes, MAX_FETCH_BYTES));
+    if (located.length === 0 && offset < head.highWatermark) {
+      // The log start passed the offset, or the partition went, since the head was seen.
+      heads.forget(of);
+      const now = await headFor(of, offset);
+      if (offset < now.highWatermark) {
+        throw new VarveError('KAFKA_STORAGE_ERROR', `offset ${offset} could not be found; read again`);
+      }
+    }
+    const loaded = await batches.load(located);
+    for (const batch of loaded) meter.fetched(batch.length);
+    return { batches: loaded, highWatermark: head.highWatermark, logStart: head.logStart };
+  }
+
+  function decode(batch: Uint8Array): LogRecord[] {
+    const known = decoded.get(batch);
+    if (known) return known;
+    const header = readHeader(batch);
+    // Control records are the log's own: they take offsets and carry nothing for a reader.
+    const records = header.control ? [] : decodeBatch(batch);
+    decoded.set(batch, records);
+    return records;
+  }
+
+  async function poll(
+    of: TopicIdPartition,
+    offset: number,
+    options: FetchOptions & { maxRecords?: number } = {},
+  ): Promise<Polled> {
+    const maxRecords = Math.min(options.maxRecords ?? DEFAULT_MAX_RECORDS, MAX_FETCH_RECORDS);
+    const { batches: fetched, highWatermark, logStart } = await fetch(of, offset, options);
+    const records: LogRecord[] = [];
+    let next = offset;
+    for (const batch of fetched) {
+      const { baseOffset, lastOffsetDelta } = readHeader(batch);
+      for (const record of decode(batch)) {
+        if (record.offset < offset) continue;
+        if (records.length === maxRecords) return { records, next, highWatermark, logStart };
+        records.push(record);
+        next = record.offset + 1;
+      }
+      next = Math.max(next, baseOffset + lastOffsetDelta + 1);
+    }
+    return { records, next, highWatermark, logStart };
+  }
+
+  async function offsetAt(of: TopicIdPartition, timestamp: number) {
+    const head = await heads.get(of, true);
+    if (!head) throw unknownPartition();
+    const run = await partitions.findTimestamp(of, timestamp);
+    if (!run) return undefined;
+    // The entry holds such a record, unless that lies below the log start: then the next one is somewhere after.
+    for (let offset = Math.max(run.base, head.logStart); offset < head.highWatermark; ) {
+      const located = await locate(of, offset, head, DEFAULT_MAX_BYTES);
+      if (located.length === 0) return undefined;
+      for (const at of located) {
+        offset = at.base + at.entry.count;
+        if (at.entry.maxTimestamp < timestamp) continue;
+        const [batch] = await batches.load([at]);
+        const found = decode(batch!).find((record) => record.timestamp >= timestamp && record.offset >= head.logStart);
+        if (found) return { offset: found.offset, timestamp: found.timestamp };
+      }
+    }
+    return undefined;
+  }
+
+  return { fetch, poll, offsetAt };
+}
+
+function endOf(run: Run): number {
+  return run.entries.reduce((end, entry) => end + entry.count, run.base);
+}
+
+function unknownPartition(): VarveError {
+  return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic or partition; create it first');
+}

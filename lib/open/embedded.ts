@@ -1,0 +1,57 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../clock.ts';
+import { systemRandom } from '../ids.ts';
+import { parseBrokerConfig } from '../log/broker-config.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { createLog } from '../log/log.ts';
+import type { Meter } from '../log/meter.ts';
+import { embeddedPrices } from '../log/placement.ts';
+import type { WriterLimits } from '../log/writer.ts';
+import { openSqlite } from '../stores/catalog/sqlite/sqlite.ts';
+import type { FileSystem } from '../stores/objects/file-system.ts';
+import { openFilesystem } from '../stores/objects/filesystem.ts';
+
+export interface EmbeddedOptions {
+  /** The data folder; made when there is none. One process at a time: DATA_FOLDER_IN_USE otherwise. */
+  data: string;
+  /** Kafka's broker configuration as `key=value`, such as `num.partitions=4`. */
+  config?: readonly string[];
+  meter?: Meter;
+  writer?: Partial<WriterLimits>;
+  cacheBytes?: number;
+  /** For tests that make a disk full or lose its power. */
+  fs?: FileSystem;
+}
+
+/** The log on this machine: SQLite and files. */
+export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> {
+  const brokerConfig = parseBrokerConfig(options.config ?? []);
+  await mkdir(options.data, { recursive: true });
+  // The catalog first: its lock is the folder's.
+  const catalog = await openSqlite({
+    path: join(options.data, 'catalog.sqlite'),
+    clock: systemClock,
+    random: systemRandom,
+  });
+  try {
+    const objects = await openFilesystem(join(options.data, 'objects'), options.fs ? { fs: options.fs } : {});
+    const { meter, writer, cacheBytes } = options;
+    return createLog({
+      catalog,
+      objects,
+      clock: systemClock,
+      random: systemRandom,
+      brokerConfig,
+      prices: embeddedPrices,
+      ...(meter && { meter }),
+      ...(writer && { writer }),
+      ...(cacheBytes !== undefined && { cacheBytes }),
+    });
+  } catch (error) {
+    await catalog.close();
+    throw error;
+  }
+}
+
+export { openMemory } from './memory.ts';

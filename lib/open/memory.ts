@@ -1,0 +1,28 @@
+import { type Clock, systemClock } from '../clock.ts';
+import { type Random, systemRandom } from '../ids.ts';
+import { parseBrokerConfig } from '../log/broker-config.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { createLog } from '../log/log.ts';
+import { embeddedPrices } from '../log/placement.ts';
+import { openSqlite } from '../stores/catalog/sqlite/sqlite.ts';
+import { openMemory as openMemoryObjects } from '../stores/objects/memory.ts';
+
+export interface MemoryOptions {
+  /** Kafka's broker configuration as `key=value`. */
+  config?: readonly string[];
+  clock?: Clock;
+  random?: Random;
+}
+
+/** A log that is gone when it is closed. */
+export async function openMemory(options: MemoryOptions = {}): Promise<EventLog> {
+  const { clock = systemClock, random = systemRandom } = options;
+  return createLog({
+    catalog: await openSqlite({ path: ':memory:', clock, random }),
+    objects: openMemoryObjects(),
+    clock,
+    random,
+    brokerConfig: parseBrokerConfig(options.config ?? []),
+    prices: embeddedPrices,
+  });
+}
