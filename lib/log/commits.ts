@@ -159,7 +159,10 @@ function answer(outcome: AppendOutcome): number | VarveError {
     case 'refused':
       return new VarveError(outcome.code, REFUSALS[outcome.code]);
     case 'stale':
-      return new VarveError('KAFKA_STORAGE_ERROR', 'the records were swept before they were committed; send them again');
+      return new VarveError(
+        'KAFKA_STORAGE_ERROR',
+        'the records were swept before they were committed; send them again',
+      );
     case 'unknown':
       return new VarveError(
         'REQUEST_TIMED_OUT',
@@ -172,7 +175,8 @@ function answer(outcome: AppendOutcome): number | VarveError {
 const REFUSALS = {
   UNKNOWN_TOPIC_OR_PARTITION: 'the topic or partition does not exist any more',
   INVALID_PRODUCER_EPOCH: 'a producer with the same id and a higher epoch has taken over; ask for a new producer id',
-  OUT_OF_ORDER_SEQUENCE_NUMBER: 'the sequence does not follow the last one that was appended; send the missing batch first',
+  OUT_OF_ORDER_SEQUENCE_NUMBER:
+    'the sequence does not follow the last one that was appended; send the missing batch first',
   UNKNOWN_PRODUCER_ID: 'nothing is known of this producer any more; begin again with a new producer id and sequence 0',
   DUPLICATE_SEQUENCE_NUMBER: 'the batch was appended before, too long ago to know its offset; go on with the next one',
 } as const;

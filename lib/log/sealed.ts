@@ -82,7 +82,9 @@ export function assemble(pendings: readonly Pending[]): Outgoing[] {
 }
 
 function alike(a: Sealing, b: Sealing): boolean {
-  return a === b || (a.compression === b.compression && a.timestampType === b.timestampType && a.maxBytes === b.maxBytes);
+  return (
+    a === b || (a.compression === b.compression && a.timestampType === b.timestampType && a.maxBytes === b.maxBytes)
+  );
 }
 
 function shared(members: readonly { count: number; settle: Settle }[]): Settle {

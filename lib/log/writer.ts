@@ -82,7 +82,10 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     try {
       return await new Promise<number>((resolve, reject) => {
-        pending.push({ ...content, settle: (outcome) => (typeof outcome === 'number' ? resolve : reject)(outcome as never) });
+        pending.push({
+          ...content,
+          settle: (outcome) => (typeof outcome === 'number' ? resolve : reject)(outcome as never),
+        });
         pendingBytes += content.size;
         if (pendingBytes >= limits.flushBytes) flushWhenPossible();
         else cancelLinger ??= clock.schedule(limits.linger, flushWhenPossible);
