@@ -39,20 +39,12 @@ export function decompress(compression: Compression, bytes: Uint8Array, limit: n
   }
 }
 
-/** Node stops after a zstd frame, whatever follows; a stream may hold several frames, and nothing else. */
+/** One zstd frame, as every producer writes it. Node would stop behind the first one and say nothing of what follows. */
 function unzstd(bytes: Uint8Array, limit: number): Uint8Array {
-  const frames: Uint8Array[] = [];
-  let size = 0;
-  let at = 0;
-  do {
-    // At least 1 byte of room, or Node takes the limit for absent: an empty frame still fits then.
-    const options = { maxOutputLength: Math.max(1, limit - size), info: true };
-    const frame = zstdDecompressSync(bytes.subarray(at), options) as unknown as ZstdResult;
-    frames.push(frame.buffer);
-    size += frame.buffer.length;
-    at += frame.engine.bytesWritten;
-  } while (at < bytes.length);
-  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+  const { buffer, engine } = zstdDecompressSync(bytes, { maxOutputLength: limit, info: true }) as unknown as ZstdResult;
+  if (engine.bytesWritten !== bytes.length)
+    throw new Error(`${bytes.length - engine.bytesWritten} bytes follow the frame`);
+  return buffer;
 }
 
 /** What Node answers under `info: true`, which its types leave out. `bytesWritten` counts the input that was consumed. */

@@ -22,45 +22,34 @@ function slicingTables(count: number): Int32Array {
   return tables;
 }
 
-/** `crc32c` in JavaScript: sixteen bytes a step, for machines without the native library. */
+/** `crc32c` in JavaScript, for machines without the native library: sixteen bytes a step, whatever the machine's byte order. */
 export function crc32cInJavaScript(bytes: Uint8Array, seed = 0): number {
   const t = TABLES;
   const end = bytes.length;
   let crc = ~seed;
   let at = 0;
-  // An Int32Array must begin at a multiple of four. It reads in the machine's byte order, which is little-endian wherever Node runs fast.
-  const aligned = LITTLE_ENDIAN ? Math.min(end, -bytes.byteOffset & 3) : end;
-  while (at < aligned) crc = (crc >>> 8) ^ t[(crc ^ bytes[at++]!) & 0xff]!;
-  const words = new Int32Array(bytes.buffer, LITTLE_ENDIAN ? bytes.byteOffset + at : 0, ((end - at) >> 4) << 2);
-  for (let i = 0; i < words.length; i += 4) {
-    const a = crc ^ words[i]!;
-    const b = words[i + 1]!;
-    const c = words[i + 2]!;
-    const d = words[i + 3]!;
+  for (const last = end - 16; at <= last; at += 16) {
     crc =
-      t[0xf00 + (a & 0xff)]! ^
-      t[0xe00 + ((a >>> 8) & 0xff)]! ^
-      t[0xd00 + ((a >>> 16) & 0xff)]! ^
-      t[0xc00 + (a >>> 24)]! ^
-      t[0xb00 + (b & 0xff)]! ^
-      t[0xa00 + ((b >>> 8) & 0xff)]! ^
-      t[0x900 + ((b >>> 16) & 0xff)]! ^
-      t[0x800 + (b >>> 24)]! ^
-      t[0x700 + (c & 0xff)]! ^
-      t[0x600 + ((c >>> 8) & 0xff)]! ^
-      t[0x500 + ((c >>> 16) & 0xff)]! ^
-      t[0x400 + (c >>> 24)]! ^
-      t[0x300 + (d & 0xff)]! ^
-      t[0x200 + ((d >>> 8) & 0xff)]! ^
-      t[0x100 + ((d >>> 16) & 0xff)]! ^
-      t[d >>> 24]!;
+      t[0xf00 + ((bytes[at]! ^ crc) & 0xff)]! ^
+      t[0xe00 + ((bytes[at + 1]! ^ (crc >>> 8)) & 0xff)]! ^
+      t[0xd00 + ((bytes[at + 2]! ^ (crc >>> 16)) & 0xff)]! ^
+      t[0xc00 + (bytes[at + 3]! ^ (crc >>> 24))]! ^
+      t[0xb00 + bytes[at + 4]!]! ^
+      t[0xa00 + bytes[at + 5]!]! ^
+      t[0x900 + bytes[at + 6]!]! ^
+      t[0x800 + bytes[at + 7]!]! ^
+      t[0x700 + bytes[at + 8]!]! ^
+      t[0x600 + bytes[at + 9]!]! ^
+      t[0x500 + bytes[at + 10]!]! ^
+      t[0x400 + bytes[at + 11]!]! ^
+      t[0x300 + bytes[at + 12]!]! ^
+      t[0x200 + bytes[at + 13]!]! ^
+      t[0x100 + bytes[at + 14]!]! ^
+      t[bytes[at + 15]!]!;
   }
-  at += words.byteLength;
   while (at < end) crc = (crc >>> 8) ^ t[(crc ^ bytes[at++]!) & 0xff]!;
   return ~crc >>> 0;
 }
-
-const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 type Crc = (bytes: Uint8Array, seed?: number) => number;
 
