@@ -16,9 +16,9 @@ import { type Meter, silentMeter } from './meter.ts';
 import type { Prices } from './placement.ts';
 import { createProducer } from './producer.ts';
 import { createReader } from './reader.ts';
-import { createTopicAdmin } from './topic-admin.ts';
 import { createTopicCache } from './topic-cache.ts';
 import { type TopicSettings, topicSettings } from './topic-config.ts';
+import { createTopicAdmin } from './topics.ts';
 import { createWriter, DEFAULT_WRITER_LIMITS, type WriterLimits } from './writer.ts';
 
 export interface LogDeps {
