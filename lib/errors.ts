@@ -35,6 +35,8 @@ export const ERRORS = {
   DATA_FOLDER_IN_USE: { kafka: 56, retriable: true },
   /** Ours. The data was written by a newer version of Varve. */
   DATA_FORMAT_TOO_NEW: { kafka: 56, retriable: false },
+  /** Ours. What is stored is damaged, or was not written by Varve. */
+  DATA_UNREADABLE: { kafka: 56, retriable: false },
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;
