@@ -1,0 +1,149 @@
+import { LRUCache } from 'lru-cache';
+import type { CommittedOffset, Groups } from '../groups.ts';
+import type { TopicIdPartition } from '../partitions.ts';
+import { batchGet, type Engine, forEach, insist, scan } from './engine.ts';
+import { BUCKET, END, GROUPS, key } from './keys.ts';
+import type { Item, Key, Update, Value } from './table.ts';
+
+/**
+ * Committed offsets: an item for each 64 partitions of a topic, with `g` the highest generation that claimed or committed, `t`
+ * the topic's name, `o<partition>` the offset and `m<partition>` its metadata. A group is listed before it has its first such item.
+ */
+
+const WIDTH = 16;
+const KEYS_A_READ = 100;
+const LISTED = 10_000;
+const FENCE = 'attribute_not_exists(g) OR g <= :g';
+
+export function groups(engine: Engine): Groups {
+  const { table } = engine;
+  const listed = new LRUCache<string, true>({ max: LISTED });
+
+  async function list(group: string): Promise<void> {
+    await insist(engine, () => table.put({ item: { ...key.group(group) }, condition: 'attribute_not_exists(pk)' }));
+    listed.set(group, true);
+  }
+
+  /** Runs one fenced update a bucket; each may be repeated. The buckets as they were before. */
+  async function fenced(group: string, updates: readonly Update[]): Promise<Item[] | 'fenced'> {
+    if (!listed.get(group)) await list(group);
+    const before: Item[] = [];
+    let refused = false;
+    await forEach(updates, WIDTH, async (update) => {
+      const answer = await insist(engine, () => table.update({ ...update, condition: FENCE, returns: 'old' }));
+      if (answer.status === 'refused') refused = true;
+      else if (answer.value) before.push(answer.value);
+      // The group was deleted since this process listed it.
+      else if (!answer.again) await list(group);
+    });
+    return refused ? 'fenced' : before;
+  }
+
+  return {
+    async claim(group, generation, partitions) {
+      const updates = [...buckets(group, partitions).values()].map(
+        ({ key }): Update => ({ key, update: 'SET g = :g', values: { ':g': generation } }),
+      );
+      const before = await fenced(group, updates);
+      return before === 'fenced' ? 'fenced' : only(partitions, before.flatMap(decode));
+    },
+
+    async commit(group, generation, offsets) {
+      const updates = [...buckets(group, offsets).values()].map(({ key, members }): Update => {
+        const values: Record<string, Value> = { ':g': generation, ':t': members[0]!.topic };
+        const set = ['g = :g', 't = :t'];
+        const remove: string[] = [];
+        for (const { partition, offset, metadata } of members) {
+          const slot = partition % BUCKET;
+          set.push(`o${slot} = :o${slot}`);
+          values[`:o${slot}`] = offset;
+          if (metadata === undefined) remove.push(`m${slot}`);
+          else {
+            set.push(`m${slot} = :m${slot}`);
+            values[`:m${slot}`] = metadata;
+          }
+        }
+        const removal = remove.length > 0 ? ` REMOVE ${remove.join(', ')}` : '';
+        return { key, update: `SET ${set.join(', ')}${removal}`, values };
+      });
+      return (await fenced(group, updates)) === 'fenced' ? 'fenced' : 'committed';
+    },
+
+    async offsets(group, partitions) {
+      if (!partitions) {
+        const found: CommittedOffset[] = [];
+        for await (const item of scan(engine, everyBucket(group))) found.push(...decode(item));
+        return found;
+      }
+      const keys = [...buckets(group, partitions).values()].map((bucket) => bucket.key);
+      const items: Item[] = [];
+      for (let i = 0; i < keys.length; i += KEYS_A_READ) {
+        items.push(...(await batchGet(engine, keys.slice(i, i + KEYS_A_READ), true)));
+      }
+      return only(partitions, items.flatMap(decode));
+    },
+
+    async list({ after, limit = 1_000 } = {}) {
+      const ids: string[] = [];
+      const query = { pk: GROUPS, from: after === undefined ? ' ' : `${after} `, to: END, limit, consistent: true };
+      for await (const item of scan(engine, query)) ids.push(item.sk as string);
+      return ids;
+    },
+
+    async delete(group) {
+      listed.delete(group);
+      const keys: Key[] = [];
+      for await (const { pk, sk } of scan(engine, everyBucket(group)))
+        keys.push({ pk: pk as string, sk: sk as string });
+      await forEach(keys, WIDTH, (key) => insist(engine, () => table.delete({ key })));
+      // Last, so that a deletion which is cut short can be found and asked for again.
+      const answer = await insist(engine, () => table.delete({ key: key.group(group) }));
+      return keys.length > 0 || (answer.status === 'ok' && (answer.value !== undefined || answer.again));
+    },
+  };
+}
+
+function everyBucket(group: string) {
+  const { pk } = key.offsets(group, '', 0);
+  return { pk, from: 'offsets#', to: `offsets#${END}`, consistent: true };
+}
+
+/** Partitions, or offsets, by the item that they are kept in. */
+function buckets<T extends TopicIdPartition>(
+  group: string,
+  members: readonly T[],
+): Map<string, { key: Key; members: T[] }> {
+  const byKey = new Map<string, { key: Key; members: T[] }>();
+  for (const member of members) {
+    const at = key.offsets(group, member.topicId, member.partition);
+    const bucket = byKey.get(at.sk) ?? { key: at, members: [] };
+    bucket.members.push(member);
+    byKey.set(at.sk, bucket);
+  }
+  return byKey;
+}
+
+function decode(item: Item): CommittedOffset[] {
+  const [, topicId, bucket] = (item.sk as string).split('#') as [string, string, string];
+  const found: CommittedOffset[] = [];
+  for (const [name, value] of Object.entries(item)) {
+    if (!/^o\d+$/.test(name)) continue;
+    const slot = Number(name.slice(1));
+    const metadata = item[`m${slot}`] as string | undefined;
+    found.push({
+      topic: item.t as string,
+      topicId,
+      partition: Number(bucket) * BUCKET + slot,
+      offset: Number(value),
+      ...(metadata !== undefined && { metadata }),
+    });
+  }
+  return found;
+}
+
+/** Those asked for. A bucket holds their neighbours too. */
+function only(partitions: readonly TopicIdPartition[], found: readonly CommittedOffset[]): CommittedOffset[] {
+  const nameOf = ({ topicId, partition }: TopicIdPartition) => `${topicId}#${partition}`;
+  const asked = new Set(partitions.map(nameOf));
+  return found.filter((one) => asked.has(nameOf(one)));
+}

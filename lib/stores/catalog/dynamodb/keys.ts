@@ -1,0 +1,45 @@
+import type { TimeId } from '../../../ids.ts';
+import type { TopicIdPartition } from '../partitions.ts';
+import type { Key } from './table.ts';
+
+/** Every key of the table. Offsets are 16 digits so that they sort; they stay below 2^53. */
+
+const offset16 = (offset: number) => offset.toString().padStart(16, '0');
+const partition = ({ topicId, partition: p }: TopicIdPartition) => `partition#${topicId}#${p}`;
+
+/** Sorts after every key that begins with the prefix. */
+export const END = '~';
+
+export const TOPICS = 'topics';
+export const GROUPS = 'groups';
+
+/** Partitions whose committed offsets share an item: 64 keep a commit at one write unit. */
+export const BUCKET = 64;
+
+export const key = {
+  format: (): Key => ({ pk: 'meta', sk: 'format' }),
+  producerIds: (): Key => ({ pk: 'meta', sk: 'producers' }),
+  topic: (name: string): Key => ({ pk: TOPICS, sk: name }),
+  /** Names the heads that are to be deleted, for whoever finds the work half done. */
+  deletion: (topicId: string): Key => ({ pk: 'deletions', sk: topicId }),
+
+  head: (at: TopicIdPartition): Key => ({ pk: partition(at), sk: 'head' }),
+  page: (at: TopicIdPartition, last: number): Key => ({ pk: partition(at), sk: `page#${offset16(last)}` }),
+  index: (at: TopicIdPartition, generation: string, last: number): Key => ({
+    pk: partition(at),
+    sk: `index#${generation}#${offset16(last)}`,
+  }),
+  producer: (at: TopicIdPartition, producerId: number): Key => ({ pk: partition(at), sk: `producer#${producerId}` }),
+  /** Sixteen partition keys, so that chunks do not share the write units of the head. */
+  chunk: ({ topicId, partition: p }: TopicIdPartition, id: TimeId): Key => ({
+    pk: `chunk#${topicId}#${p}#${Number.parseInt(id.slice(-1), 16)}`,
+    sk: id,
+  }),
+
+  group: (id: string): Key => ({ pk: GROUPS, sk: id }),
+  offsets: (group: string, topicId: string, p: number): Key => ({
+    pk: `group#${group}`,
+    sk: `offsets#${topicId}#${Math.floor(p / BUCKET)}`,
+  }),
+  lease: (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' }),
+};

@@ -1,0 +1,62 @@
+import type { Lease, Leases } from '../leases.ts';
+import { type Engine, insist, obtain } from './engine.ts';
+import { key } from './keys.ts';
+import type { Item } from './table.ts';
+
+/** `o` owner (absent: free), `ep` epoch, `ex` expiry. A lease that was released keeps its item, and with it its epoch. */
+export function leases(engine: Engine): Leases {
+  const { table } = engine;
+  const held = '#o = :me AND ep = :ep';
+  const names = { '#o': 'o' };
+
+  return {
+    async acquire(name, owner, now, expires) {
+      const answer = await insist(engine, () =>
+        table.update({
+          key: key.lease(name),
+          update: 'SET #o = :me, ep = if_not_exists(ep, :zero) + :one, ex = :ex',
+          condition: 'attribute_not_exists(pk) OR attribute_not_exists(#o) OR ex < :now',
+          names,
+          values: { ':me': owner, ':zero': 0, ':one': 1, ':ex': expires, ':now': now },
+        }),
+      );
+      if (answer.status === 'ok') return decode(name, answer.value);
+      const lease = decode(name, answer.item);
+      return answer.again && lease?.owner === owner && lease.expires === expires ? lease : undefined;
+    },
+
+    async renew({ name, owner, epoch }, expires) {
+      const answer = await insist(engine, () =>
+        table.update({
+          key: key.lease(name),
+          update: 'SET ex = :ex',
+          condition: held,
+          names,
+          values: { ':me': owner, ':ep': epoch, ':ex': expires },
+        }),
+      );
+      return answer.status === 'ok' ? decode(name, answer.value) : undefined;
+    },
+
+    async release({ name, owner, epoch }) {
+      await insist(engine, () =>
+        table.update({
+          key: key.lease(name),
+          update: 'REMOVE #o, ex',
+          condition: held,
+          names,
+          values: { ':me': owner, ':ep': epoch },
+        }),
+      );
+    },
+
+    async get(name) {
+      return decode(name, await obtain(engine, () => table.get(key.lease(name), { consistent: true })));
+    },
+  };
+}
+
+function decode(name: string, item: Item | undefined): Lease | undefined {
+  if (item?.o === undefined) return undefined;
+  return { name, owner: item.o as string, epoch: Number(item.ep), expires: Number(item.ex) };
+}

@@ -1,0 +1,45 @@
+import type { Partitions } from '../partitions.ts';
+import type { Appender } from './append.ts';
+import { batchGet, type Engine } from './engine.ts';
+import { find, findTimestamp, readChunk, refers } from './find.ts';
+import { decodeHead, moveHead, readHead } from './head.ts';
+import { advanceFrontier, replaceIndex } from './index.ts';
+import { key } from './keys.ts';
+
+export function partitions(engine: Engine, { append }: Appender): Partitions {
+  return {
+    append,
+
+    head: async (of) => (await readHead(engine, of))?.head,
+
+    async peek(of) {
+      const keys = new Map(of.map((at) => [key.head(at).pk, key.head(at)]));
+      const items = await batchGet(engine, [...keys.values()], false);
+      const heads = new Map(items.map((item) => [item.pk as string, decodeHead(item).head]));
+      return of.map((at) => heads.get(key.head(at).pk));
+    },
+
+    find: (of, offset, head) => find(engine, of, offset, head),
+    findTimestamp: (of, timestamp) => findTimestamp(engine, of, timestamp),
+    chunk: (of, id) => readChunk(engine, of, id),
+
+    async raiseLogStart(of, offset) {
+      const { moved, item } = await moveHead(engine, of, {
+        update: 'SET lo = :offset',
+        condition: 'lo < :offset AND hw >= :offset',
+        values: { ':offset': offset },
+      });
+      if (!item) return 'unknown partition';
+      if (!moved && offset > item.head.highWatermark) return 'out of range';
+      return item.head.logStart;
+    },
+
+    async raiseFloor(of, time) {
+      await moveHead(engine, of, { update: 'SET gc = :time', condition: 'gc < :time', values: { ':time': time } });
+    },
+
+    refers: (of, id) => refers(engine, of, id),
+    advanceFrontier: (of, head, run) => advanceFrontier(engine, of, head, run),
+    replaceIndex: (of, head, generation, runs) => replaceIndex(engine, of, head, generation, runs),
+  };
+}

@@ -1,0 +1,401 @@
+import {
+  type AttributeValue,
+  BatchGetItemCommand,
+  CreateTableCommand,
+  DeleteItemCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { type Clock, sleep } from '../../../clock.ts';
+import { VarveError } from '../../../errors.ts';
+
+/** Numbers travel as decimal strings, so whole numbers of up to 38 digits are exact. */
+export type Value = string | number | bigint | Uint8Array | readonly Value[];
+export type StoredValue = string | bigint | Uint8Array | StoredValue[];
+export type Item = Readonly<Record<string, StoredValue>>;
+
+export interface Key {
+  pk: string;
+  sk: string;
+}
+
+/**
+ * What one request came to. `refused`: its condition does not hold, `item` is what the table has instead (undefined: nothing).
+ * `busy`: throttled, or in conflict with a transaction. `rejected`: wrong in itself, or without the right. None of these three
+ * was applied. `ambiguous`: no answer, or one that does not say; it may be applied, now or later.
+ */
+export type Answer<T> =
+  | { status: 'ok'; value: T }
+  | { status: 'refused'; item: Item | undefined }
+  | { status: 'busy' | 'rejected' | 'ambiguous'; cause: unknown };
+
+export interface Condition {
+  condition?: string;
+  names?: Readonly<Record<string, string>>;
+  values?: Readonly<Record<string, Value>>;
+}
+
+export interface Put extends Condition {
+  item: Readonly<Record<string, Value>> & Key;
+}
+
+export interface Update extends Condition {
+  key: Key;
+  update: string;
+  /** Which item is answered: after the update (default) or before it. Both cost nothing. */
+  returns?: 'new' | 'old';
+}
+
+export interface Delete extends Condition {
+  key: Key;
+}
+
+/** Items of one partition key whose sort keys lie in [from, to], in order. */
+export interface Query {
+  pk: string;
+  from: string;
+  to: string;
+  descending?: boolean;
+  limit?: number;
+  consistent?: boolean;
+  /** Leaves items out after they were read (and paid for). */
+  filter?: string;
+  values?: Readonly<Record<string, Value>>;
+}
+
+/** One DynamoDB table. Every method is one request, sent once; nothing here repeats, because only the caller knows what it may repeat. */
+export interface Table {
+  get(key: Key, options: { consistent: boolean }): Promise<Answer<Item | undefined>>;
+  /** At most 100 keys, no two alike. `missed` were not read for lack of capacity or room. */
+  batchGet(
+    keys: readonly Key[],
+    options: { consistent: boolean },
+  ): Promise<Answer<{ items: Item[]; missed: readonly Key[] }>>;
+  /** `after`: the sort key that the next query goes on behind; undefined at the end. */
+  query(query: Query, after?: string): Promise<Answer<{ items: Item[]; after: string | undefined }>>;
+  put(put: Put): Promise<Answer<void>>;
+  update(update: Update): Promise<Answer<Item | undefined>>;
+  /** Answers what was deleted. */
+  delete(remove: Delete): Promise<Answer<Item | undefined>>;
+  /** All or nothing, at most 100. The same `token` is applied once within 10 minutes. `refused.item` is the first that refused. */
+  transact(writes: readonly ({ put: Put } | { delete: Delete })[], token: string): Promise<Answer<void>>;
+  close(): void;
+}
+
+export interface TableOptions {
+  client: DynamoDBClientConfig;
+  table: string;
+  clock: Clock;
+  /** Told of the write and read units of each answered request. */
+  onUnits?: (operation: string, units: number) => void;
+}
+
+/** Beyond this an answer counts as lost. DynamoDB answers in 5 to 20 ms. */
+const TIMEOUT_MS = 2_000;
+/** Sockets; a request that waits for one would time out unsent. */
+const SOCKETS = 256;
+const TABLE_READY_MS = 60_000;
+
+const BUSY = new Set([
+  'ProvisionedThroughputExceededException',
+  'ThrottlingException',
+  'Throttling',
+  'RequestLimitExceeded',
+  'TransactionConflictException',
+  'TransactionInProgressException',
+  'ReplicatedWriteConflictException',
+]);
+
+function isConflict(code: string | undefined): boolean {
+  return code === 'TransactionConflict' || code === 'ThrottlingError' || code === 'ProvisionedThroughputExceeded';
+}
+
+function connect({ client, clock }: TableOptions) {
+  const agent = { maxSockets: SOCKETS };
+  const dynamodb = new DynamoDBClient({
+    requestHandler: { connectionTimeout: 1_000, httpAgent: agent, httpsAgent: agent },
+    ...client,
+    // The SDK would repeat what must not be repeated: an append whose answer was lost.
+    maxAttempts: 1,
+  });
+  /** The SDK's own time-out only warns, so the clock aborts. */
+  async function within<T>(request: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    const cancel = clock.schedule(TIMEOUT_MS, () => abort.abort());
+    try {
+      return await request({ abortSignal: abort.signal });
+    } finally {
+      cancel();
+    }
+  }
+  return { dynamodb, within };
+}
+
+export function openTable(options: TableOptions): Table {
+  const { table: TableName, onUnits } = options;
+  const { dynamodb, within } = connect(options);
+  const metered = onUnits ? { ReturnConsumedCapacity: 'TOTAL' as const } : {};
+
+  async function answer<R, T>(
+    operation: string,
+    request: (options: { abortSignal: AbortSignal }) => Promise<R>,
+    value: (response: R) => T,
+  ): Promise<Answer<T>> {
+    try {
+      const response = await within(request);
+      if (onUnits) onUnits(operation, unitsOf(response));
+      return { status: 'ok', value: value(response) };
+    } catch (cause) {
+      return failure(cause);
+    }
+  }
+
+  const item = ({ Item, Attributes }: { Item?: Marshalled | undefined; Attributes?: Marshalled | undefined }) => {
+    const found = Item ?? Attributes;
+    return found && unmarshal(found);
+  };
+
+  return {
+    get: (key, { consistent }) =>
+      answer(
+        'get',
+        (o) =>
+          dynamodb.send(
+            new GetItemCommand({ TableName, Key: marshal(key), ConsistentRead: consistent, ...metered }),
+            o,
+          ),
+        item,
+      ),
+
+    batchGet: (keys, { consistent }) =>
+      answer(
+        'batchGet',
+        (o) =>
+          dynamodb.send(
+            new BatchGetItemCommand({
+              RequestItems: { [TableName]: { Keys: keys.map(marshal), ConsistentRead: consistent } },
+              ...metered,
+            }),
+            o,
+          ),
+        ({ Responses, UnprocessedKeys }) => ({
+          items: (Responses?.[TableName] ?? []).map(unmarshal),
+          missed: (UnprocessedKeys?.[TableName]?.Keys ?? []).map((key) => unmarshal(key) as unknown as Key),
+        }),
+      ),
+
+    query: ({ pk, from, to, descending = false, limit, consistent = false, filter, values = {} }, after) =>
+      answer(
+        'query',
+        (o) =>
+          dynamodb.send(
+            new QueryCommand({
+              TableName,
+              KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+              ExpressionAttributeValues: marshal({ ...values, ':pk': pk, ':from': from, ':to': to }),
+              ScanIndexForward: !descending,
+              ConsistentRead: consistent,
+              ...(limit !== undefined && { Limit: limit }),
+              ...(filter !== undefined && { FilterExpression: filter }),
+              ...(after !== undefined && { ExclusiveStartKey: marshal({ pk, sk: after }) }),
+              ...metered,
+            }),
+            o,
+          ),
+        ({ Items = [], LastEvaluatedKey }) => ({ items: Items.map(unmarshal), after: LastEvaluatedKey?.sk?.S }),
+      ),
+
+    put: (put) =>
+      answer(
+        'put',
+        (o) => dynamodb.send(new PutItemCommand({ TableName, ...putInput(put), ...metered }), o),
+        () => undefined,
+      ),
+
+    update: ({ key, update, returns = 'new', ...conditional }) =>
+      answer(
+        'update',
+        (o) =>
+          dynamodb.send(
+            new UpdateItemCommand({
+              TableName,
+              Key: marshal(key),
+              UpdateExpression: update,
+              ReturnValues: returns === 'new' ? 'ALL_NEW' : 'ALL_OLD',
+              ...conditionInput(conditional),
+              ...metered,
+            }),
+            o,
+          ),
+        item,
+      ),
+
+    delete: ({ key, ...conditional }) =>
+      answer(
+        'delete',
+        (o) =>
+          dynamodb.send(
+            new DeleteItemCommand({
+              TableName,
+              Key: marshal(key),
+              ReturnValues: 'ALL_OLD',
+              ...conditionInput(conditional),
+              ...metered,
+            }),
+            o,
+          ),
+        item,
+      ),
+
+    transact: (writes, token) =>
+      answer(
+        'transact',
+        (o) =>
+          dynamodb.send(
+            new TransactWriteItemsCommand({
+              ClientRequestToken: token,
+              TransactItems: writes.map((write): TransactWriteItem => {
+                if ('put' in write) return { Put: { TableName, ...putInput(write.put) } };
+                const { key, ...conditional } = write.delete;
+                return { Delete: { TableName, Key: marshal(key), ...conditionInput(conditional) } };
+              }),
+              ...metered,
+            }),
+            o,
+          ),
+        () => undefined,
+      ),
+
+    close: () => dynamodb.destroy(),
+  };
+}
+
+/** Makes the table unless it exists, and waits until it can be used. KAFKA_STORAGE_ERROR when that takes a minute. */
+export async function createTable(options: TableOptions): Promise<void> {
+  const { table: TableName, clock } = options;
+  const { dynamodb, within } = connect(options);
+  try {
+    await within((o) =>
+      dynamodb.send(
+        new CreateTableCommand({
+          TableName,
+          BillingMode: 'PAY_PER_REQUEST',
+          AttributeDefinitions: [
+            { AttributeName: 'pk', AttributeType: 'S' },
+            { AttributeName: 'sk', AttributeType: 'S' },
+          ],
+          KeySchema: [
+            { AttributeName: 'pk', KeyType: 'HASH' },
+            { AttributeName: 'sk', KeyType: 'RANGE' },
+          ],
+          StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' },
+        }),
+        o,
+      ),
+    ).catch((cause) => {
+      if (nameOf(cause) !== 'ResourceInUseException') throw cause;
+    });
+    for (const start = clock.monotonic(); clock.monotonic() - start < TABLE_READY_MS; await sleep(clock, 500)) {
+      const { Table } = await within((o) => dynamodb.send(new DescribeTableCommand({ TableName }), o));
+      if (Table?.TableStatus === 'ACTIVE') return;
+    }
+    throw new VarveError(
+      'KAFKA_STORAGE_ERROR',
+      'The DynamoDB table is still being made; open the log again in a minute.',
+    );
+  } finally {
+    dynamodb.destroy();
+  }
+}
+
+function putInput({ item, ...conditional }: Put) {
+  return { Item: marshal(item), ...conditionInput(conditional) };
+}
+
+function conditionInput({ condition, names, values }: Condition) {
+  return {
+    ...(condition !== undefined && {
+      ConditionExpression: condition,
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const,
+    }),
+    ...(names && Object.keys(names).length > 0 && { ExpressionAttributeNames: { ...names } }),
+    ...(values && Object.keys(values).length > 0 && { ExpressionAttributeValues: marshal(values) }),
+  };
+}
+
+interface SdkError {
+  name?: string;
+  $fault?: string;
+  $metadata?: { httpStatusCode?: number };
+  Item?: Marshalled;
+  CancellationReasons?: { Code?: string; Item?: Marshalled }[];
+}
+
+/** The SDK's name for a failure; undefined when it is not one of its own. */
+export function nameOf(cause: unknown): string | undefined {
+  return (cause as SdkError | undefined)?.name;
+}
+
+function failure(cause: unknown): Exclude<Answer<never>, { status: 'ok' }> {
+  const error = cause as SdkError;
+  const refused = (found: Marshalled | undefined) => ({ status: 'refused', item: found && unmarshal(found) }) as const;
+  if (error.name === 'ConditionalCheckFailedException') return refused(error.Item);
+  if (error.name === 'TransactionCanceledException') {
+    const reasons = error.CancellationReasons ?? [];
+    const failed = reasons.find((reason) => reason.Code === 'ConditionalCheckFailed');
+    if (failed) return refused(failed.Item);
+    return { status: reasons.some((reason) => isConflict(reason.Code)) ? 'busy' : 'rejected', cause };
+  }
+  const http = error.$metadata?.httpStatusCode;
+  if (BUSY.has(error.name ?? '') || http === 429) return { status: 'busy', cause };
+  // An answer of 4xx says that the request was understood and not done; 408 is the one that does not.
+  const understood = http !== undefined && http >= 400 && http < 500 && http !== 408;
+  return { status: understood || error.name === 'CredentialsProviderError' ? 'rejected' : 'ambiguous', cause };
+}
+
+type Marshalled = Record<string, AttributeValue>;
+
+function marshal(item: object): Marshalled {
+  const out: Marshalled = {};
+  for (const [name, value] of Object.entries(item) as [string, Value][]) out[name] = toAttribute(value);
+  return out;
+}
+
+function toAttribute(value: Value): AttributeValue {
+  if (typeof value === 'string') return { S: value };
+  if (typeof value === 'number' || typeof value === 'bigint') return { N: value.toString() };
+  if (value instanceof Uint8Array) return { B: value };
+  return { L: value.map(toAttribute) };
+}
+
+function unmarshal(item: Marshalled): Item {
+  const out: Record<string, StoredValue> = {};
+  for (const [name, value] of Object.entries(item)) out[name] = fromAttribute(value);
+  return out;
+}
+
+function fromAttribute(value: AttributeValue): StoredValue {
+  if (value.S !== undefined) return value.S;
+  if (value.N !== undefined) return BigInt(value.N);
+  if (value.B !== undefined) return value.B;
+  if (value.L !== undefined) return value.L.map(fromAttribute);
+  throw new VarveError(
+    'KAFKA_STORAGE_ERROR',
+    'The table holds an attribute that Varve does not write; check who else writes to it.',
+  );
+}
+
+function unitsOf(response: unknown): number {
+  const { ConsumedCapacity } = response as {
+    ConsumedCapacity?: { CapacityUnits?: number } | { CapacityUnits?: number }[];
+  };
+  if (!ConsumedCapacity) return 0;
+  return [ConsumedCapacity].flat().reduce((sum, used) => sum + (used.CapacityUnits ?? 0), 0);
+}
