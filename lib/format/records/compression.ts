@@ -24,7 +24,8 @@ export function compress(compression: Compression, bytes: Uint8Array, level?: nu
 
 /**
  * Decompresses in one go and never into more than `limit` bytes (at least 1): MESSAGE_TOO_LARGE beyond it, CORRUPT_MESSAGE
- * when the bytes are not what the codec wrote, UNSUPPORTED_COMPRESSION_TYPE for snappy and lz4.
+ * when the bytes are not what the codec wrote, UNSUPPORTED_COMPRESSION_TYPE for snappy and lz4. Of a zstd frame that is cut
+ * short Node 22 gives what there is and no error: the caller must know how much to expect.
  */
 export function decompress(compression: Compression, bytes: Uint8Array, limit: number): Uint8Array {
   switch (compression) {

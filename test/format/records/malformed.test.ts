@@ -60,6 +60,14 @@ function batchOf(section: Uint8Array, recordCount: number, compression: Compress
   return bytes;
 }
 
+/** A batch whose stored record section is replaced, under the same header with length and CRC made right. */
+function withStored(bytes: Uint8Array, stored: Uint8Array): Uint8Array {
+  const batch = Buffer.concat([bytes.subarray(0, BATCH_OVERHEAD), stored]);
+  const { length: _length, crc: _crc, magic: _magic, ...header } = readHeader(bytes);
+  writeHeader(batch, header);
+  return batch;
+}
+
 /** Overwrites, cuts and inserts, as bytes get damaged. */
 const anyDamage = fc.array(
   fc.record({
@@ -122,15 +130,39 @@ describe('whatever the bytes, readers answer or refuse', () => {
     fc.assert(
       fc.property(anyRecords, fc.constantFrom('gzip', 'zstd'), anyDamage, (records, compression, damage) => {
         const bytes = encodeBatch(records, { compression });
-        const stored = damaged(bytes.subarray(BATCH_OVERHEAD), damage);
-        const batch = Buffer.concat([bytes.subarray(0, BATCH_OVERHEAD), stored]);
-        const { length: _length, crc: _crc, magic: _magic, ...header } = readHeader(bytes);
-        writeHeader(batch, header);
-        expectAnswers(batch);
+        expectAnswers(withStored(bytes, damaged(bytes.subarray(BATCH_OVERHEAD), damage)));
       }),
       { numRuns: 1000 },
     );
   });
+});
+
+test.each(['gzip', 'zstd'] as const)('%s cut short anywhere never yields fewer records, or others', (compression) => {
+  const value = Buffer.from('noise '.repeat(50));
+  const records = Array.from({ length: 40 }, (_, i) => ({ key: Buffer.of(i), value, headers: [], timestamp: i }));
+  const bytes = encodeBatch(records, { compression });
+  const stored = bytes.subarray(BATCH_OVERHEAD);
+
+  for (let length = 0; length < stored.length; length++) {
+    const cut = withStored(bytes, stored.subarray(0, length));
+    for (const read of [() => decodeBatch(cut), () => validateBatch(cut, { deep: true })]) {
+      expect(read).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^(CORRUPT_MESSAGE|INVALID_RECORD)$/) }),
+      );
+    }
+  }
+});
+
+/** The smallest record there is: no key, value or headers. */
+const SMALLEST = Uint8Array.of(12, 0, 0, 0, 1, 1, 0);
+
+test.each([
+  ['a byte behind the last record', Buffer.concat([SMALLEST, Uint8Array.of(0)]), 1],
+  ['a record behind the last one', Buffer.concat([SMALLEST, SMALLEST]), 1],
+  ['a record less than it says', SMALLEST, 2],
+  ['two records of one offset', Buffer.concat([SMALLEST, SMALLEST]), 2],
+])('a batch with %s is an invalid record', (_name, section, count) => {
+  expect(() => decodeBatch(batchOf(section, count))).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
 });
 
 describe('what small bytes claim to be large', () => {
@@ -147,9 +179,7 @@ describe('what small bytes claim to be large', () => {
   }
 
   test('two billion records in a batch of one', () => {
-    const bytes = encodeBatch([{ key: null, value: null, headers: [], timestamp: 0 }]);
-    const { length: _length, crc: _crc, magic: _magic, ...header } = readHeader(bytes);
-    writeHeader(bytes, { ...header, recordCount: 2 ** 31 - 1, lastOffsetDelta: 2 ** 31 - 2 });
+    const bytes = batchOf(SMALLEST, 2 ** 31 - 1);
 
     expectCheap(() => decodeBatch(bytes), invalid);
     expectCheap(() => validateBatch(bytes, { deep: true }), invalid);
