@@ -194,7 +194,7 @@ export function objectStoreContract(name: string, open: () => Promise<OpenedStor
     });
 
     test('list: given more objects in one folder than a page holds, then 1,000 by default and the rest after them', async () => {
-      const names = Array.from({ length: 2_500 }, (_, i) => `many/${String(i).padStart(5, '0')}`);
+      const names = Array.from({ length: 1_100 }, (_, i) => `many/${String(i).padStart(5, '0')}`);
       await Promise.all(names.map((each) => store.put(each, [])));
       const first = (await store.list('many/')).map((object) => object.name);
       expect(first).toEqual(names.slice(0, 1_000));
