@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FileSystem, nodeFileSystem } from '../../lib/stores/objects/file-system.ts';
 import { openFilesystem } from '../../lib/stores/objects/filesystem.ts';
-import { type PowerLossOptions, powerLoss, seeded } from './power-loss.ts';
+import { type PowerLossOptions, powerLoss, type Survival, seeded } from './power-loss.ts';
 
 type Objects = ReadonlyMap<string, Buffer>;
 
@@ -87,13 +87,16 @@ function objectsOf(random: () => number, names: readonly string[]): Map<string, 
   return new Map(names.map((name) => [name, fill()]));
 }
 
-/** Fails the power at every step of opening a store and putting three objects, with every fate of what was not fsynced. */
-async function everyCrashPoint(alter: (fs: FileSystem) => FileSystem): Promise<{ points: number; found: string[] }> {
+/** Fails the power at every step of opening a store and putting three objects, with each of these fates of what was not fsynced. */
+async function everyCrashPoint(
+  fates: readonly Survival[],
+  alter: (fs: FileSystem) => FileSystem,
+): Promise<{ points: number; found: string[] }> {
   const objects = objectsOf(seeded(1), ['segments/ab/1', 'segments/ab/2', 'top']);
   const found: string[] = [];
   for (let failAt = 0; ; failAt++) {
     let steps = 0;
-    for (const [fate, survival] of (['lose', 'names', 'some', 'some', 'some', 'some'] as const).entries()) {
+    for (const [fate, survival] of fates.entries()) {
       const random = seeded(failAt * 100 + fate);
       const after = await newDisk();
       const crashed = await crash(await newDisk(), after, objects, { failAt, survival, random, atOnce: false, alter });
@@ -106,7 +109,7 @@ async function everyCrashPoint(alter: (fs: FileSystem) => FileSystem): Promise<{
 
 describe('the filesystem store through a loss of power', () => {
   test('given a crash at any step of a put, then no acknowledged object is lost and none shows in part', async () => {
-    const { points, found } = await everyCrashPoint(honest);
+    const { points, found } = await everyCrashPoint(['lose', 'names', 'some', 'some', 'some'], honest);
     expect(found).toEqual([]);
     expect(points).toBeGreaterThan(25);
   });
@@ -138,9 +141,24 @@ describe('the filesystem store through a loss of power', () => {
     }
   });
 
+  test('given objects whose deletion resolved before the crash, then they stay deleted', async () => {
+    const disk = await newDisk();
+    const power = await powerLoss(disk, { survival: 'lose', random: seeded(1) });
+    const store = await openFilesystem(join(disk, 'data'), { fs: power.fs });
+    for (const name of ['a/1', 'a/2', 'b/3', 'top']) await store.put(name, [Buffer.from(name)]);
+    await store.delete(['a/1', 'b/3', 'top']);
+
+    const after = await newDisk();
+    await power.survivors(after);
+
+    const again = await openFilesystem(join(after, 'data'), { fs: withoutSync });
+    expect((await again.list('')).map((object) => object.name)).toEqual(['a/2']);
+    await again.close();
+  });
+
   describe('the check itself can fail:', () => {
     test('given a store whose files are never fsynced, then it finds objects in part', async () => {
-      const { found } = await everyCrashPoint((fs) => ({
+      const { found } = await everyCrashPoint(['names'], (fs) => ({
         ...fs,
         async open(path, flags) {
           const file = await fs.open(path, flags);
@@ -152,13 +170,13 @@ describe('the filesystem store through a loss of power', () => {
     });
 
     test('given a store whose folders are never fsynced, then it finds objects lost', async () => {
-      const { found } = await everyCrashPoint((fs) => ({ ...fs, syncFolder: async () => undefined }));
+      const { found } = await everyCrashPoint(['lose'], (fs) => ({ ...fs, syncFolder: async () => undefined }));
       expect(found.some((each) => each.includes('lost segments/ab/1'))).toBe(true);
       expect(found.some((each) => each.includes('lost top'))).toBe(true);
     });
 
     test('given a store that fsyncs the folder of an object but not the folders above it, then it finds objects lost', async () => {
-      const { found } = await everyCrashPoint((fs) => ({
+      const { found } = await everyCrashPoint(['lose'], (fs) => ({
         ...fs,
         syncFolder: async (path) => (basename(path) === 'segments' ? undefined : fs.syncFolder(path)),
       }));

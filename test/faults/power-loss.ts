@@ -49,7 +49,7 @@ interface Folder {
 /**
  * A FileSystem over the real one, below `root`, that keeps account of what was fsynced: contents by the file's own fsync,
  * names by the folder's, and nothing by anything else, which is the least that POSIX promises. What exists under `root` counts
- * as fsynced.
+ * as fsynced. Nothing is fsynced for real: the account decides.
  */
 export async function powerLoss(root: string, options: PowerLossOptions): Promise<PowerLoss> {
   const { survival, random } = options;

@@ -89,7 +89,8 @@ export async function openFilesystem(root: string, options: { fs?: FileSystem } 
       const stats = await file.stat();
       if (!stats.isFile()) throw missing(name);
       const { start, length } = resolveRange(name, stats.size, range);
-      const bytes = Buffer.allocUnsafeSlow(length);
+      // Not zeroed first, and no Buffer: its `slice` would hand out views where callers expect copies.
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
       for (let at = 0; at < length; ) {
         const { bytesRead } = await file.read(bytes, at, length - at, start + at);
         if (bytesRead === 0)
