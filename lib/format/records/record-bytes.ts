@@ -27,8 +27,8 @@ export interface RecordPlace {
 
 const NO_HEADERS: readonly RecordHeader[] = Object.freeze([]);
 
-/** Bytes of the smallest record: its length and one byte for each of its six fields. */
-export const SMALLEST_RECORD = 7;
+/** A record has six fields behind its length, of a byte each at least. */
+const SMALLEST_BODY = 6;
 const WIDEST_VARINT = 5;
 const WIDEST_VARLONG = 10;
 
@@ -100,7 +100,7 @@ export interface Allowance {
 export function readRecord(cursor: Cursor, base: RecordPlace, allowance: Allowance): LogRecord {
   const batchEnd = cursor.end;
   const size = readVarint(cursor);
-  if (size < SMALLEST_RECORD - 1 || size > batchEnd - cursor.at) throw invalid('a record does not fit into its batch');
+  if (size < SMALLEST_BODY || size > batchEnd - cursor.at) throw invalid('a record does not fit into its batch');
   cursor.end = cursor.at + size;
   cursor.at++;
   const timestamp = readTimestamp(cursor, base.timestamp);

@@ -189,6 +189,7 @@ describe('what small bytes claim to be large', () => {
     const section = Uint8Array.of(20, 0, 0, 0, 1, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f);
 
     expectCheap(() => decodeBatch(batchOf(section, 1)), invalid);
+    expectCheap(() => decodeBatch(batchOf(section, 1, 'zstd')), invalid);
   });
 
   test.each(['gzip', 'zstd'] as const)('256 MiB of zeros as a batch of a few KiB, %s', (codec) => {
