@@ -25,8 +25,10 @@ export interface OpenedCatalog {
   cleanup(): Promise<void>;
 }
 
+export type OpenCatalog = (clock: Clock) => Promise<OpenedCatalog>;
+
 /** What every adapter of the Catalog port must do, in the port's own words. Time, where it matters, is `clock`'s. */
-export function catalogContract(name: string, open: (clock: Clock) => Promise<OpenedCatalog>): void {
+export function catalogContract(name: string, open: OpenCatalog): void {
   describe(`the Catalog contract: ${name}`, () => {
     const clock = travelClock();
     let opened: OpenedCatalog;

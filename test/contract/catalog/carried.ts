@@ -39,7 +39,7 @@ export function carriedContract(subject: () => Subject): void {
       const { catalog } = subject();
       const at = await createPartition(subject());
       const entries = [200, 2_000].map(carrying);
-      const copies = entries.map((entry) => ({ ...entry, bytes: entry.bytes!.slice() }));
+      const copies = entries.map((entry) => ({ ...entry, bytes: new Uint8Array(entry.bytes!) }));
 
       await append(catalog, at, entries);
       for (const entry of entries) entry.bytes!.fill(0);

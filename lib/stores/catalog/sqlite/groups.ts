@@ -1,0 +1,88 @@
+import type { CommittedOffset, Groups } from '../groups.ts';
+import type { TopicIdPartition } from '../partitions.ts';
+import type { Database } from './database.ts';
+import type { Sync } from './sync.ts';
+
+interface Row {
+  topic_id: string;
+  partition: number;
+  generation: number;
+  topic: string | null;
+  offset: number | null;
+  metadata: string | null;
+}
+
+/** Empty when the partition is claimed and nothing is committed. */
+function committedIn(row: Row | undefined): CommittedOffset[] {
+  if (!row || row.topic === null || row.offset === null) return [];
+  const { topic_id: topicId, partition, topic, offset, metadata } = row;
+  return [{ topicId, partition, topic, offset, ...(metadata !== null && { metadata }) }];
+}
+
+export function openGroups(db: Database): Sync<Groups> {
+  const rowOf = (group: string, { topicId, partition }: TopicIdPartition) =>
+    db.get<Row>(
+      'SELECT * FROM offsets WHERE group_id = ? AND topic_id = ? AND partition = ?',
+      group,
+      topicId,
+      partition,
+    );
+  const isFenced = (group: string, generation: number, partitions: readonly TopicIdPartition[]) =>
+    partitions.some((of) => (rowOf(group, of)?.generation ?? generation) > generation);
+  const register = (group: string) => db.run('INSERT INTO groups (id) VALUES (?) ON CONFLICT DO NOTHING', group);
+
+  return {
+    claim(group, generation, partitions) {
+      if (isFenced(group, generation, partitions)) return 'fenced';
+      register(group);
+      for (const { topicId, partition } of partitions) {
+        db.run(
+          `INSERT INTO offsets (group_id, topic_id, partition, generation) VALUES (?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET generation = excluded.generation`,
+          group,
+          topicId,
+          partition,
+          generation,
+        );
+      }
+      return partitions.flatMap((of) => committedIn(rowOf(group, of)));
+    },
+
+    commit(group, generation, offsets) {
+      if (isFenced(group, generation, offsets)) return 'fenced';
+      register(group);
+      for (const { topicId, partition, topic, offset, metadata } of offsets) {
+        db.run(
+          `INSERT INTO offsets (group_id, topic_id, partition, generation, topic, offset, metadata)
+           VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET generation = excluded.generation, topic = excluded.topic,
+             offset = excluded.offset, metadata = excluded.metadata`,
+          group,
+          topicId,
+          partition,
+          generation,
+          topic,
+          offset,
+          metadata ?? null,
+        );
+      }
+      return 'committed';
+    },
+
+    offsets(group, partitions) {
+      if (partitions) return partitions.flatMap((of) => committedIn(rowOf(group, of)));
+      return db.all<Row>('SELECT * FROM offsets WHERE group_id = ?', group).flatMap(committedIn);
+    },
+
+    list({ after = '', limit = 1000 } = {}) {
+      return db
+        .all<{ id: string }>('SELECT id FROM groups WHERE id > ? ORDER BY id LIMIT ?', after, limit)
+        .map(({ id }) => id);
+    },
+
+    delete(group) {
+      db.run('DELETE FROM offsets WHERE group_id = ?', group);
+      return db.run('DELETE FROM groups WHERE id = ?', group) > 0;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { Head, Partitions, TopicIdPartition } from '../partitions.ts';
+import { openAppends } from './appends.ts';
+import { openCompaction } from './compaction.ts';
+import type { Database } from './database.ts';
+import { APPENDED, type EntryRow, idBytes, toRun } from './entries.ts';
+import { type HeadRow, headRow } from './heads.ts';
+import { openLookup, type TimestampStep } from './lookup.ts';
+import type { Sync } from './sync.ts';
+
+/** Entries in a head's tail. */
+const TAIL_ENTRIES = 16;
+
+/** The port, at once; two methods differ: time is the queue's, and a search by timestamp goes in steps. */
+export interface SyncPartitions extends Omit<Sync<Partitions>, 'append' | 'find' | 'findTimestamp'> {
+  append: ReturnType<typeof openAppends>;
+  find(of: TopicIdPartition, offset: number): ReturnType<Sync<Partitions>['find']>;
+  findTimestamp(of: TopicIdPartition, timestamp: number, from: number): TimestampStep;
+}
+
+export function openPartitions(db: Database, now: () => number): SyncPartitions {
+  const head = (of: TopicIdPartition): Head | undefined => {
+    const row = headRow(db, of);
+    if (!row) return undefined;
+    const { highWatermark, logStart, frontier, generation, floor } = row;
+    const tail = db
+      .all<EntryRow>(
+        `SELECT * FROM entries WHERE partition = ? AND layer = ${APPENDED} AND base >= ? AND base + count > ?
+         ORDER BY base DESC LIMIT ${TAIL_ENTRIES}`,
+        row.key,
+        frontier,
+        logStart,
+      )
+      .reverse();
+    return { highWatermark, logStart, frontier, generation, floor, tail: toRun(tail, highWatermark) };
+  };
+
+  return {
+    append: openAppends(db, now),
+    ...openLookup(db),
+    ...openCompaction(db),
+
+    head,
+
+    peek: (partitions) => partitions.map(head),
+
+    chunk(of, id) {
+      const row = headRow(db, of);
+      if (!row) return undefined;
+      const sql = 'SELECT bytes FROM chunks WHERE partition = ? AND id = ?';
+      return db.get<{ bytes: Uint8Array }>(sql, row.key, idBytes(id))?.bytes;
+    },
+
+    raiseLogStart(of, offset) {
+      const row = headRow(db, of);
+      if (!row) return 'unknown partition';
+      if (offset > row.highWatermark) return 'out of range';
+      if (offset <= row.logStart) return row.logStart;
+      db.run('UPDATE partitions SET log_start = ? WHERE key = ?', offset, row.key);
+      forget(row, offset);
+      return offset;
+    },
+
+    raiseFloor({ topicId, partition }, time) {
+      db.run(
+        'UPDATE partitions SET floor = ? WHERE topic_id = ? AND partition = ? AND floor < ?',
+        time,
+        topicId,
+        partition,
+        time,
+      );
+    },
+
+    refers(of, id) {
+      const row = headRow(db, of);
+      if (!row) return false;
+      const sql = `SELECT 1 FROM entries WHERE id = ? AND partition = ? AND place = 0
+        AND (layer = ? OR (layer = ${APPENDED} AND base >= ?)) AND base + count > ? LIMIT 1`;
+      return db.get(sql, idBytes(id), row.key, row.layer, row.frontier, row.logStart) !== undefined;
+    },
+  };
+
+  /** Marks for deletion what lies wholly below the log start. An entry that spans it stays. */
+  function forget(row: HeadRow, logStart: number): void {
+    for (const layer of [row.layer, APPENDED]) {
+      const sql =
+        'SELECT base, count FROM entries WHERE partition = ? AND layer = ? AND base <= ? ORDER BY base DESC LIMIT 1';
+      const last = db.get<Pick<EntryRow, 'base' | 'count'>>(sql, row.key, layer, logStart);
+      if (!last) continue;
+      const below = last.base + last.count > logStart ? last.base : logStart;
+      db.run('INSERT INTO deletions (partition, layer, below) VALUES (?, ?, ?)', row.key, layer, below);
+    }
+  }
+}
