@@ -20,8 +20,9 @@ const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?:
   },
   s3: { files: /^lib\/stores\/objects\/s3\b/, from: ['base', 'ports'], aws: true },
   memory: { files: /^lib\/stores\/objects\/memory\b/, from: ['base', 'ports'] },
-  log: { files: /^lib\/log\//, from: ['base', 'format', 'ports'] },
-  client: { files: /^lib\/client\//, from: ['base'] },
+  partitioner: { files: /^lib\/log\/partitioner\.ts$/, from: ['base'] },
+  log: { files: /^lib\/log\//, from: ['base', 'format', 'ports', 'partitioner'] },
+  client: { files: /^lib\/client\//, from: ['base', 'partitioner'] },
   http: { files: /^lib\/doors\/http\//, from: ['base', 'format', 'ports', 'log'] },
   open: {
     files: /^lib\/open\//,
@@ -101,8 +102,17 @@ describe('what a file of lib may import', () => {
   });
 
   test('whoever imports varve gets no SDK and no SQLite with it', () => {
-    const reached = new Set(['lib/index.ts']);
-    for (const file of reached) for (const name of imports.get(file) ?? []) reached.add(name);
-    expect([...reached].filter((name) => /^(@aws-sdk|@smithy)\/|^node:sqlite$/.test(name))).toEqual([]);
+    expect(reachedFrom('lib/index.ts').filter((name) => /^(@aws-sdk|@smithy)\/|^node:sqlite$/.test(name))).toEqual([]);
+  });
+
+  test('the client runs where there is no Node', () => {
+    expect(reachedFrom('lib/client/client.ts').filter((name) => name.startsWith('node:'))).toEqual([]);
   });
 });
+
+/** Everything that comes with a file. */
+function reachedFrom(file: string): string[] {
+  const reached = new Set([file]);
+  for (const each of reached) for (const name of imports.get(each) ?? []) reached.add(name);
+  return [...reached];
+}
