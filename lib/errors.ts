@@ -9,6 +9,7 @@ export const ERRORS = {
   UNKNOWN_TOPIC_OR_PARTITION: { kafka: 3, retriable: false },
   REQUEST_TIMED_OUT: { kafka: 7, retriable: true },
   MESSAGE_TOO_LARGE: { kafka: 10, retriable: false },
+  OFFSET_METADATA_TOO_LARGE: { kafka: 12, retriable: false },
   NETWORK_EXCEPTION: { kafka: 13, retriable: true },
   INVALID_TOPIC_EXCEPTION: { kafka: 17, retriable: false },
   ILLEGAL_GENERATION: { kafka: 22, retriable: false },

@@ -139,7 +139,7 @@ export function createLog(deps: LogDeps): EventLog {
   const log: EventLog = {
     clusterId: catalog.clusterId,
     topics,
-    groups: createGroupAdmin({ catalog, clock, random, offsets: (topic, partition) => log.offsets(topic, partition) }),
+    groups: createGroupAdmin({ catalog, clock, random }),
 
     async append(topic, records, options) {
       const answers = await log.appendSettled(topic, records, options);
@@ -212,7 +212,8 @@ export function createLog(deps: LogDeps): EventLog {
     },
 
     async producer() {
-      return createProducer({ log, clock, ...(await log.allocateProducer()) });
+      const partitions = async (topic: string) => (await cache.get(topic)).partitions;
+      return createProducer({ log, clock, partitions, ...(await log.allocateProducer()) });
     },
 
     async allocateProducer() {
@@ -222,7 +223,7 @@ export function createLog(deps: LogDeps): EventLog {
 
     consumer(options) {
       open();
-      return createConsumer({ log, catalog, clock, random, closing: closing.signal }, options);
+      return createConsumer({ catalog, reader, heads, clock, random, closing: closing.signal }, options);
     },
 
     close() {

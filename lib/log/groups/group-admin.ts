@@ -1,0 +1,123 @@
+import pLimit from 'p-limit';
+import type { Clock } from '../../clock.ts';
+import { VarveError } from '../../errors.ts';
+import type { Random } from '../../ids.ts';
+import type { Catalog } from '../../stores/catalog/catalog.ts';
+import type { CommittedOffset } from '../../stores/catalog/groups.ts';
+import type { Head, TopicIdPartition } from '../../stores/catalog/partitions.ts';
+import { nameFault, unknownTopic } from '../topic-name.ts';
+import { checkGroupId } from './group-id.ts';
+import { nonEmpty, withGroup } from './group-lease.ts';
+import type { GroupAdmin, GroupOffset } from './groups.ts';
+
+const MAX_METADATA_BYTES = 4_096;
+const LOOK_UPS_AT_ONCE = 16;
+
+export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random: Random }): GroupAdmin {
+  const { topics, partitions, groups, leases } = deps.catalog;
+  const leaseDeps = { leases, clock: deps.clock, random: deps.random };
+
+  /** Offsets are kept by topic id: those of a topic that was deleted since are nobody's. */
+  async function committed(group: string): Promise<CommittedOffset[]> {
+    checkGroupId(group);
+    const all = await groups.offsets(group);
+    if (all.length === 0) throw notFound(group);
+    const names = [...new Set(all.map(({ topic }) => topic))];
+    const found = await each(names, (name) => topics.get(name));
+    const ids = new Map(found.map((topic) => [topic?.name, topic?.id]));
+    return all
+      .filter(({ topic, topicId }) => ids.get(topic) === topicId)
+      .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+  }
+
+  async function locate(offsets: readonly GroupOffset[]): Promise<CommittedOffset[]> {
+    const names = [...new Set(offsets.map(({ topic }) => topic))];
+    const found = await each(names, (name) => (nameFault(name) ? Promise.resolve(undefined) : topics.get(name)));
+    const byName = new Map(names.map((name, i) => [name, found[i]]));
+    return offsets.map(({ topic: name, partition, offset, metadata }) => {
+      const topic = byName.get(name);
+      if (!topic) throw unknownTopic(name);
+      if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions) {
+        throw unknownPartition(name, partition);
+      }
+      if (metadata !== undefined && Buffer.byteLength(metadata) > MAX_METADATA_BYTES) {
+        throw new VarveError(
+          'OFFSET_METADATA_TOO_LARGE',
+          `The metadata of an offset has at most ${MAX_METADATA_BYTES} bytes.`,
+        );
+      }
+      return { topic: name, topicId: topic.id, partition, offset, ...(metadata !== undefined && { metadata }) };
+    });
+  }
+
+  async function checkRanges(offsets: readonly CommittedOffset[]): Promise<void> {
+    const heads = await each(offsets, (of) => partitions.head(of));
+    offsets.forEach(({ topic, partition, offset }, i) => {
+      const head = heads[i];
+      if (!head) throw unknownPartition(topic, partition);
+      if (Number.isSafeInteger(offset) && offset >= head.logStart && offset <= head.highWatermark) return;
+      throw new VarveError(
+        'OFFSET_OUT_OF_RANGE',
+        `Offset ${offset} of ${topic}, partition ${partition}: give one from ${head.logStart} to ${head.highWatermark}.`,
+      );
+    });
+  }
+
+  return {
+    list: (options) => groups.list(options),
+
+    async offsets(group) {
+      return (await committed(group)).map(toGroupOffset);
+    },
+
+    async lag(group) {
+      const offsets = await committed(group);
+      const heads = await each(offsets, (of) => partitions.head(of));
+      return offsets.flatMap((one, i) => {
+        const head = heads[i];
+        return head ? [{ ...toGroupOffset(one), latest: head.highWatermark, lag: lagOf(one, head) }] : [];
+      });
+    },
+
+    async commit(group, offsets) {
+      checkGroupId(group);
+      if (offsets.length === 0) return;
+      const located = await locate(offsets);
+      if (new Set(located.map(keyOf)).size < located.length) {
+        throw new VarveError('INVALID_REQUEST', 'A partition is named twice: give one offset for each.');
+      }
+      await checkRanges(located);
+      const outcome = await withGroup(leaseDeps, group, (generation) => groups.commit(group, generation, located));
+      if (outcome === 'fenced') throw nonEmpty(group);
+    },
+
+    async delete(group) {
+      checkGroupId(group);
+      if (!(await withGroup(leaseDeps, group, () => groups.delete(group)))) throw notFound(group);
+    },
+  };
+}
+
+function toGroupOffset({ topic, partition, offset, metadata }: CommittedOffset): GroupOffset {
+  return { topic, partition, offset, ...(metadata !== undefined && { metadata }) };
+}
+
+function lagOf({ offset }: CommittedOffset, { logStart, highWatermark }: Head): number {
+  return Math.max(0, highWatermark - Math.max(offset, logStart));
+}
+
+function keyOf({ topicId, partition }: TopicIdPartition): string {
+  return `${topicId}#${partition}`;
+}
+
+function each<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {
+  return pLimit(LOOK_UPS_AT_ONCE).map(items, look);
+}
+
+function notFound(group: string): VarveError {
+  return new VarveError('GROUP_ID_NOT_FOUND', `There is no group "${group}".`);
+}
+
+function unknownPartition(topic: string, partition: number): VarveError {
+  return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `The topic "${topic}" has no partition ${partition}.`);
+}
