@@ -92,29 +92,38 @@ export interface Found {
   generation?: string;
 }
 
-/** The entry at an offset, by a given head. */
-export async function findEntry(catalog: Catalog, of: TopicIdPartition, offset: number, head: Head): Promise<Found> {
+/** A run's entries, each with its offset. */
+function entriesIn({ base, entries, level, generation }: Run): Found[] {
+  let next = base;
+  return entries.map((entry) => {
+    const found = { base: next, entry, level, ...(generation !== undefined && { generation }) };
+    next += entry.count;
+    return found;
+  });
+}
+
+/** The entries from the one at `offset` to the end of the run that was found. */
+async function findFrom(catalog: Catalog, of: TopicIdPartition, offset: number, head: Head): Promise<Found[]> {
   const run = await catalog.partitions.find(of, offset, head);
   if (!run) throw new Error(`offset ${offset} was not found`);
-  let base = run.base;
-  for (const entry of run.entries) {
-    if (base <= offset && offset < base + entry.count) {
-      return { base, entry, level: run.level, ...(run.generation !== undefined && { generation: run.generation }) };
-    }
-    base += entry.count;
-  }
-  throw new Error(`offset ${offset} is not in the run [${run.base}, ${base})`);
+  const entries = entriesIn(run).filter((found) => found.base + found.entry.count > offset);
+  if (run.base > offset || entries.length === 0) throw new Error(`a run from ${run.base} lacks offset ${offset}`);
+  return entries;
+}
+
+/** The entry at an offset, by a given head. */
+export async function findEntry(catalog: Catalog, of: TopicIdPartition, offset: number, head: Head): Promise<Found> {
+  return (await findFrom(catalog, of, offset, head))[0]!;
 }
 
 /** Every entry from the log start to the high watermark. */
 export async function entriesOf(catalog: Catalog, of: TopicIdPartition): Promise<Found[]> {
   const head = await headOf(catalog, of);
   const found: Found[] = [];
-  let offset = head.logStart;
-  while (offset < head.highWatermark) {
-    const one = await findEntry(catalog, of, offset, head);
-    found.push(one);
-    offset = one.base + one.entry.count;
+  for (let offset = head.logStart; offset < head.highWatermark; ) {
+    const run = await findFrom(catalog, of, offset, head);
+    found.push(...run);
+    offset = run.at(-1)!.base + run.at(-1)!.entry.count;
   }
   return found;
 }
