@@ -138,6 +138,9 @@ export function createAppender({ writer, clock, meter, settings }: AppenderDeps)
     if (header.control || header.transactional) {
       throw new VarveError('INVALID_RECORD', 'control and transactional batches cannot be appended directly');
     }
+    if (header.timestampType === 'LogAppendTime') {
+      throw new VarveError('INVALID_TIMESTAMP', 'only the log stamps the time of the append; send CreateTime');
+    }
     const now = clock.now();
     const stamped = rules.timestampType === 'LogAppendTime';
     if (!stamped) checkTimestamp(header.baseTimestamp, header.maxTimestamp, rules, now);
@@ -194,8 +197,9 @@ function split(group: readonly Prepared[], maxBytes: number): Prepared[][] {
 }
 
 function checkTimestamp(first: number, last: number, rules: TopicSettings, now: number): void {
-  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
-    throw new VarveError('INVALID_TIMESTAMP', 'a timestamp must be whole milliseconds since the epoch');
+  // -1 is Kafka's "no timestamp", which only a batch can say.
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || first < -1) {
+    throw new VarveError('INVALID_TIMESTAMP', 'a timestamp must be whole milliseconds since the epoch, not before it');
   }
   if (rules.timestampType === 'LogAppendTime') return;
   if (now - first > rules.timestampBeforeMaxMs || last - now > rules.timestampAfterMaxMs) {

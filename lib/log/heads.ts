@@ -17,7 +17,9 @@ export interface Heads {
   close(): void;
 }
 
-const KNOWN_HEADS = 10_000;
+/** What is known of all heads together, in entries; a head itself counts as HEAD_SIZE of them. */
+const KNOWN_ENTRIES = 200_000;
+const HEAD_SIZE = 4;
 const MAX_WAITERS = 20_000;
 /** Entries of a known tail; what is older is asked for. */
 const TAIL_ENTRIES = 256;
@@ -36,7 +38,10 @@ interface Awaited {
 }
 
 export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Heads {
-  const known = new LRUCache<string, { head: Head; seen: number }>({ max: KNOWN_HEADS });
+  const known = new LRUCache<string, { head: Head; seen: number }>({
+    maxSize: KNOWN_ENTRIES,
+    sizeCalculation: ({ head }) => HEAD_SIZE + head.tail.entries.length,
+  });
   const awaited = new Map<string, Awaited>();
   const closing = new AbortController();
   let waiting = 0;
@@ -102,7 +107,8 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
     if (closing.signal.aborted || signal?.aborted || ms <= 0) return Promise.resolve();
     const key = keyOf(of);
     const cached = known.get(key)?.head;
-    if (cached && cached.highWatermark > offset) return Promise.resolve();
+    // Forgotten since the caller looked: it must look again.
+    if (!cached || cached.highWatermark > offset) return Promise.resolve();
     if (waiting >= MAX_WAITERS) {
       return Promise.reject(
         new VarveError('THROTTLING_QUOTA_EXCEEDED', `${MAX_WAITERS} reads wait already; try again later`),
