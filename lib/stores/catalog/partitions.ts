@@ -135,7 +135,8 @@ export interface Partitions {
 
   /**
    * Compaction's commit: `run` becomes the index of [head.frontier, end of run) and the frontier moves there. `run.base` must be
-   * head.frontier. False when frontier or generation moved since `head`.
+   * head.frontier. False when frontier or generation moved since `head`. Whatever the answer, the run's segments must be kept
+   * as long as its generation: where two compactors raced, entries of the one that lost may serve some offsets.
    */
   advanceFrontier(of: TopicIdPartition, head: Head, run: Run): Promise<boolean>;
 
