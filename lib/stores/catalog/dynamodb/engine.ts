@@ -83,6 +83,7 @@ export async function batchGet(engine: Engine, keys: readonly Key[], consistent:
 
 /** The SDK's messages may quote what was sent, so only the failure's name is told. */
 export function storageError(cause: unknown): VarveError {
+  if (cause instanceof VarveError) return cause;
   const name = nameOf(cause) ?? 'no answer';
   return new VarveError(
     'KAFKA_STORAGE_ERROR',

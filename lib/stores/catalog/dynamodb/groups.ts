@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { CommittedOffset, Groups } from '../groups.ts';
 import type { TopicIdPartition } from '../partitions.ts';
 import { batchGet, type Engine, forEach, insist, scan } from './engine.ts';
-import { BUCKET, END, GROUPS, key } from './keys.ts';
+import { BUCKET, END, GROUPS, key, START } from './keys.ts';
 import type { Item, Key, Update, Value } from './table.ts';
 
 /**
@@ -53,8 +53,9 @@ export function groups(engine: Engine): Groups {
         const values: Record<string, Value> = { ':g': generation, ':t': members[0]!.topic };
         const set = ['g = :g', 't = :t'];
         const remove: string[] = [];
-        for (const { partition, offset, metadata } of members) {
-          const slot = partition % BUCKET;
+        // An expression may name an attribute once: of a partition that is given twice the last offset counts.
+        const bySlot = new Map(members.map((member) => [member.partition % BUCKET, member]));
+        for (const [slot, { offset, metadata }] of bySlot) {
           set.push(`o${slot} = :o${slot}`);
           values[`:o${slot}`] = offset;
           if (metadata === undefined) remove.push(`m${slot}`);
@@ -85,7 +86,7 @@ export function groups(engine: Engine): Groups {
 
     async list({ after, limit = 1_000 } = {}) {
       const ids: string[] = [];
-      const query = { pk: GROUPS, from: after === undefined ? ' ' : `${after} `, to: END, limit, consistent: true };
+      const query = { pk: GROUPS, from: `${after ?? ''}${START}`, to: END, limit, consistent: true };
       for await (const item of scan(engine, query)) ids.push(item.sk as string);
       return ids;
     },

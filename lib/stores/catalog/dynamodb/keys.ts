@@ -7,8 +7,9 @@ import type { Key } from './table.ts';
 const offset16 = (offset: number) => offset.toString().padStart(16, '0');
 const partition = ({ topicId, partition: p }: TopicIdPartition) => `partition#${topicId}#${p}`;
 
-/** Sorts after every key that begins with the prefix. */
-export const END = '~';
+/** Sorts before and behind every name. */
+export const START = '\u0000';
+export const END = '\u{10ffff}';
 
 export const TOPICS = 'topics';
 export const GROUPS = 'groups';

@@ -141,6 +141,7 @@ function connect({ client, clock }: TableOptions) {
 export function openTable(options: TableOptions): Table {
   const { table: TableName, onUnits } = options;
   const { dynamodb, within } = connect(options);
+  let closed = false;
   const metered = onUnits ? { ReturnConsumedCapacity: 'TOTAL' as const } : {};
 
   async function answer<R, T>(
@@ -148,6 +149,7 @@ export function openTable(options: TableOptions): Table {
     request: (options: { abortSignal: AbortSignal }) => Promise<R>,
     value: (response: R) => T,
   ): Promise<Answer<T>> {
+    if (closed) return { status: 'rejected', cause: new VarveError('LOG_CLOSED', 'The log is closed; open it again.') };
     try {
       const response = await within(request);
       if (onUnits) onUnits(operation, unitsOf(response));
@@ -273,7 +275,10 @@ export function openTable(options: TableOptions): Table {
         () => undefined,
       ),
 
-    close: () => dynamodb.destroy(),
+    close() {
+      closed = true;
+      dynamodb.destroy();
+    },
   };
 }
 

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { VarveError } from '../../../errors.ts';
 import type { Topic, Topics } from '../topics.ts';
 import { type Engine, forEach, insist, obtain, scan } from './engine.ts';
 import { newHead } from './head.ts';
-import { END, key, TOPICS } from './keys.ts';
+import { END, key, START, TOPICS } from './keys.ts';
 import type { Item, Put } from './table.ts';
 
 /** Heads that are made or deleted side by side. */
@@ -45,7 +46,7 @@ export function topics(engine: Engine): Topics {
 
     async list({ after, limit = 1_000 } = {}) {
       const listed: Topic[] = [];
-      const query = { pk: TOPICS, from: after === undefined ? ' ' : `${after} `, to: END, limit, consistent: true };
+      const query = { pk: TOPICS, from: `${after ?? ''}${START}`, to: END, limit, consistent: true };
       for await (const item of scan(engine, query)) listed.push(decode(item));
       return listed;
     },
@@ -66,7 +67,9 @@ export function topics(engine: Engine): Topics {
           values: { ':id': topic.id, ':revision': topic.revision },
         }),
       );
-      return answer.status === 'ok' ? updated : 'conflict';
+      const mine =
+        answer.status === 'ok' || (answer.again && isDeepStrictEqual(answer.item && decode(answer.item), updated));
+      return mine ? updated : 'conflict';
     },
 
     async delete({ name, id }) {
