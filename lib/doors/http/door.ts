@@ -1,0 +1,28 @@
+import type { Clock } from '../../clock.ts';
+import type { EventLog } from '../../log/event-log.ts';
+import type { Budget } from './budget.ts';
+import type { HttpLimits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Where the door says what it does; pino's loggers are such. Never given keys, values or credentials. */
+export interface Logger {
+  debug(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export const silentLogger: Logger = { debug() {}, warn() {}, error() {} };
+
+/** What every room of the door is given. */
+export interface Door {
+  log: EventLog;
+  clock: Clock;
+  limits: HttpLimits;
+  budget: Budget;
+  metrics: Metrics;
+  logger: Logger;
+  /** The one broker that clients are shown. */
+  brokerId: number;
+  /** Aborts when the process stops: what waits or streams then ends. */
+  stopping: AbortSignal;
+}

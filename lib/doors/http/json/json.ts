@@ -1,0 +1,13 @@
+/** Plain JSON for people with curl, under `/api`. docs/http.md describes each path. */
+import { Hono } from 'hono';
+import type { Door } from '../door.ts';
+import { groupRoutes } from './groups.ts';
+import { partitionRoutes } from './partitions.ts';
+import { produceRoutes } from './produce.ts';
+import { topicRoutes } from './topics.ts';
+
+export function jsonApi(door: Door): Hono {
+  const app = new Hono();
+  for (const routes of [topicRoutes, produceRoutes, partitionRoutes, groupRoutes]) app.route('/api', routes(door));
+  return app;
+}

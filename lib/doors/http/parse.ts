@@ -1,0 +1,75 @@
+import * as z from 'zod/mini';
+import { HttpProblem } from './errors.ts';
+
+z.config(z.locales.en());
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** V8 and Node 22 have it, TypeScript's library not yet: https://tc39.es/proposal-json-parse-with-source */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/**
+ * The value of a JSON text. Numbers that a double cannot hold are kept as they are written: `JSON.stringify` gives them back.
+ * MALFORMED_JSON without quoting any of it; INVALID_BODY when it is nested deeper than `maxDepth`.
+ */
+export function parseJson(bytes: Uint8Array, maxDepth: number): unknown {
+  const { depth, longNumbers } = survey(bytes);
+  if (depth > maxDepth) throw new HttpProblem('INVALID_BODY', `The JSON is nested more than ${maxDepth} levels deep.`);
+  try {
+    const text = utf8.decode(bytes);
+    return longNumbers
+      ? JSON.parse(text, keepLongNumbers as (key: string, value: unknown) => unknown)
+      : JSON.parse(text);
+  } catch {
+    throw new HttpProblem('MALFORMED_JSON', 'The body is not JSON in UTF-8.');
+  }
+}
+
+function keepLongNumbers(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  return typeof value === 'number' && source !== undefined && String(value) !== source ? rawJSON(source) : value;
+}
+
+const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, DOT, ZERO, NINE] = [...'"\\{}[].09'].map((one) =>
+  one.charCodeAt(0),
+) as [number, number, number, number, number, number, number, number, number];
+/** Every number of up to 15 digits survives being a double. */
+const SAFE_DIGITS = 15;
+
+/** How deep it is nested, and whether it has numbers that a double may not hold: what JSON.parse does not say. */
+function survey(bytes: Uint8Array): { depth: number; longNumbers: boolean } {
+  let depth = 0;
+  let deepest = 0;
+  let digits = 0;
+  let mostDigits = 0;
+  let quoted = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!;
+    if (quoted) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) quoted = false;
+    } else if (byte >= ZERO && byte <= NINE) {
+      if (++digits > mostDigits) mostDigits = digits;
+    } else if (byte !== DOT) {
+      digits = 0;
+      if (byte === QUOTE) quoted = true;
+      else if (byte === OPEN || byte === OPEN_LIST) deepest = Math.max(deepest, ++depth);
+      else if (byte === CLOSE || byte === CLOSE_LIST) depth--;
+    }
+  }
+  return { depth: deepest, longNumbers: mostDigits > SAFE_DIGITS };
+}
+
+/** The value as the schema has it. INVALID_BODY (or `problem`) names the places and what is expected there, never what was given. */
+export function check<T extends z.core.$ZodType>(
+  schema: T,
+  value: unknown,
+  problem: 'INVALID_BODY' | 'INVALID_PARAMETER' = 'INVALID_BODY',
+): z.output<T> {
+  const result = z.safeParse(schema, value);
+  if (result.success) return result.data;
+  const said = result.error.issues.slice(0, 3).map(({ path, message }) => {
+    const at = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+    return at === '' ? message : `${at.replace(/^\./, '').slice(0, 200)}: ${message.slice(0, 300)}`;
+  });
+  throw new HttpProblem(problem, `${said.join('; ')}.`);
+}

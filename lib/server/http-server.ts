@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
+
+export interface HttpServer {
+  /** The port that it really listens on. */
+  readonly port: number;
+  /** Takes no more connections; resolves when what is in flight is answered, or cut off after `patience` milliseconds. */
+  close(patience: number): Promise<void>;
+}
+
+/** Each bounds what one client, or all of them together, may hold. Milliseconds and bytes. */
+const LIMITS = {
+  connections: 1_000,
+  headers: 10_000,
+  request: 300_000,
+  idle: 120_000,
+  keepAlive: 65_000,
+  headerBytes: 16_384,
+};
+const CHECK_EVERY = 50;
+const REASONS: Record<string, string> = {
+  EADDRINUSE: 'another process does; choose another port with --http-port',
+  EADDRNOTAVAIL: 'this machine does not have the address',
+  EACCES: 'the system does not allow it; choose a port above 1023',
+};
+
+/** Rejects with what keeps it from listening: the port is taken, not allowed, or the address is not this machine's. */
+export async function listen(app: Hono, host: string, port: number): Promise<HttpServer> {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      headersTimeout: LIMITS.headers,
+      requestTimeout: LIMITS.request,
+      keepAliveTimeout: LIMITS.keepAlive,
+      connectionsCheckingInterval: LIMITS.headers / 2,
+      maxHeaderSize: LIMITS.headerBytes,
+    },
+  }) as Server;
+  server.maxConnections = LIMITS.connections;
+  // A client that takes nothing for so long is gone, or holds memory on purpose. Event streams say something more often.
+  server.timeout = LIMITS.idle;
+  server.listen(port, host);
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    const why = REASONS[error.code ?? ''] ?? error.message;
+    throw Object.assign(new Error(`Cannot listen on ${host}, port ${port}: ${why}.`, { cause: error }), {
+      code: error.code,
+    });
+  });
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close(patience) {
+      const closed = once(server, 'close');
+      server.close();
+      // A connection that was busy becomes idle with its answer, and would else be kept alive.
+      const sweep = setInterval(() => server.closeIdleConnections(), CHECK_EVERY);
+      const cut = setTimeout(() => server.closeAllConnections(), patience);
+      await closed;
+      clearInterval(sweep);
+      clearTimeout(cut);
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { relative } from 'node:path';
+import { pino } from 'pino';
+import { systemClock } from '../clock.ts';
+import { httpDoor } from '../doors/http/http-door.ts';
+import { prometheusMetrics } from '../doors/http/metrics.ts';
+import { parseBrokerConfig } from '../log/broker-config.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { openEmbedded } from '../open/embedded.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { listen } from './http-server.ts';
+import { inUrl, type ServerFlags, type ServerOptions, serverOptions } from './options.ts';
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** Milliseconds for what is in flight, and then for the log to become durable and close. */
+const PATIENCE = { drain: 8_000, close: 2_000 };
+
+/**
+ * Runs the log of a data folder behind its HTTP door until SIGTERM or SIGINT: then it takes no more, finishes what is in flight,
+ * and closes. A second signal ends the process at once. Prints what runs on stdout, its own log on stderr. Answers the exit code.
+ */
+export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const stop = stopSignal();
+  let log: EventLog | undefined;
+  try {
+    const options = serverOptions(flags, env);
+    const { nodeId } = parseBrokerConfig(options.config);
+    const logger = pino({ name: 'varve', level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
+    const metrics = prometheusMetrics({ process: true });
+    const stopping = new AbortController();
+    log = await openEmbedded({ data: options.data, config: options.config, meter: metrics.meter });
+    const { allowedHosts, corsOrigins } = options;
+    const door = httpDoor({
+      log,
+      clock: systemClock,
+      metrics,
+      logger,
+      allowedHosts,
+      corsOrigins,
+      brokerId: nodeId,
+      stopping: stopping.signal,
+    });
+    const server = await listen(door, options.host, options.httpPort);
+    const url = `http://${inUrl(options.host)}:${server.port}`;
+    process.stdout.write(welcome(url, options, await countTopics(log)));
+    logger.info({ url, data: options.data, pid: process.pid }, 'running');
+
+    const stoppedBy = await stop.first;
+    logger.info({ signal: stoppedBy }, 'stopping');
+    stopping.abort();
+    await server.close(PATIENCE.drain);
+    const closed = await Promise.race([log.close().then(() => true), after(PATIENCE.close)]);
+    logger.info({}, closed ? 'stopped' : 'stopped before all was written; nothing of it was acknowledged');
+    return closed ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    await log?.close();
+    const code = exitCodeOf(error);
+    const said = error instanceof Error ? (code === EXIT.failed && error.stack) || error.message : String(error);
+    process.stderr.write(`varve: ${said}\n`);
+    return code;
+  } finally {
+    stop.ignore();
+  }
+}
+
+/** The first SIGTERM or SIGINT. From then on, and once it is not wanted any more, they do what they do by default: end the process. */
+function stopSignal(): { first: Promise<string>; ignore(): void } {
+  const { promise: first, resolve } = Promise.withResolvers<string>();
+  const ignore = () => {
+    for (const name of STOP_SIGNALS) process.off(name, stop);
+  };
+  const stop = (name: string) => {
+    ignore();
+    resolve(name);
+  };
+  for (const name of STOP_SIGNALS) process.on(name, stop);
+  return { first, ignore };
+}
+
+async function after(ms: number): Promise<false> {
+  return new Promise((resolve) => setTimeout(() => resolve(false), ms).unref());
+}
+
+async function countTopics(log: EventLog): Promise<number> {
+  const limit = 1000;
+  for (let count = 0, after = ''; ; ) {
+    const page = await log.topics.list({ limit, ...(after !== '' && { after }) });
+    count += page.length;
+    if (page.length < limit) return count;
+    after = page.at(-1)!.name;
+  }
+}
+
+function welcome(url: string, { data }: ServerOptions, topics: number): string {
+  const folder = relative(process.cwd(), data);
+  const counted = topics === 1 ? '1 topic' : `${topics.toLocaleString('en-US')} topics`;
+  return `Varve is running.
+
+  HTTP  ${url}
+  data  ${folder === '' || folder.startsWith('..') ? data : folder} (${counted})
+
+Try, in another terminal:
+
+  npx varve topic create orders --partitions 4
+  curl ${url}/api/topics/orders/records --json '{"records":[{"key":"a","value":{"total":12}}]}'
+  npx varve consume orders --from earliest
+
+Ctrl+C stops it.
+`;
+}
