@@ -60,15 +60,11 @@ export function apiOf(url: string): Api {
       if (refused) throw new Refused(200, JSON.stringify(refused));
       return offsets;
     },
-    async offsets(topic, partition) {
-      type Range = { beginning_offset: number; end_offset: number };
-      const range = await ask<Range>('GET', `/topics/${topic}/partitions/${partition}/offsets`);
-      return { earliest: range.beginning_offset, latest: range.end_offset };
-    },
+    offsets: (topic, partition) => ask('GET', `/api/topics/${topic}/partitions/${partition}/offsets`),
     async *readAll(topic, partition) {
       const { earliest, latest } = await api.offsets(topic, partition);
       for (let next = earliest; next < latest; ) {
-        const path = `/api/topics/${topic}/partitions/${partition}/records?from=${next}`;
+        const path = `/api/topics/${topic}/partitions/${partition}/records?from=${next}&limit=10000`;
         const { records } = await ask<{ records: (ApiRecord & { offset: number })[] }>('GET', path);
         if (records.length === 0)
           throw new Error(`no record at offset ${next} of ${topic}-${partition}, below ${latest}`);
