@@ -57,7 +57,7 @@ export interface Engine {
   read(requests: readonly Request[]): Answer[];
   /**
    * Runs the requests one after the other and commits them together: durable when it returns. One that fails changes nothing
-   * and leaves the others alone; when the commit fails, all fail and whether they took place is not known.
+   * and leaves the others alone; when the disk fails or is full, all fail, and whether they took place is not known.
    */
   write(requests: readonly Request[], now: number): Answer[];
   /** Does a little of the upkeep that waits, by the time of the last write; true when there is more. For when nothing else is to do. */
@@ -87,11 +87,24 @@ export function engineOver(db: Database): Engine {
     return { value: methods[method]?.(...args) };
   };
 
-  /** Whatever fails in `run` leaves no trace in the transaction; throws when the transaction itself is lost. */
-  function isolated(run: () => Answer): Answer {
+  /** Commits what `run` does; a failure undoes all of it and is thrown. */
+  function transact<T>(run: () => T): T {
+    db.run('BEGIN IMMEDIATE');
+    try {
+      const result = run();
+      db.run('COMMIT');
+      return result;
+    } catch (error) {
+      if (db.inTransaction) db.run('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** A request that fails leaves no trace in the transaction; throws when the transaction itself is lost. */
+  function isolated(request: Request): Answer {
     db.run('SAVEPOINT request');
     try {
-      const answer = run();
+      const answer = perform(request);
       db.run('RELEASE request');
       return answer;
     } catch (error) {
@@ -102,22 +115,19 @@ export function engineOver(db: Database): Engine {
     }
   }
 
-  function transact(requests: readonly Request[]): Answer[] {
+  /** Savepoints cost as much as a small request: they are for the batch in which something failed. */
+  function writeAll(requests: readonly Request[]): Answer[] {
+    let isCommitting = false;
     try {
-      db.run('BEGIN IMMEDIATE');
-      const answers = requests.map((request) => isolated(() => perform(request)));
-      if (upkeep.isDue()) {
-        isolated(() => {
-          upkeep.step();
-          return { value: undefined };
-        });
-      }
-      db.run('COMMIT');
-      return answers;
+      return transact(() => {
+        const answers = requests.map(perform);
+        if (upkeep.isDue()) upkeep.step();
+        isCommitting = true;
+        return answers;
+      });
     } catch (error) {
-      if (db.inTransaction) db.run('ROLLBACK');
-      const answer = failure(error);
-      return requests.map(() => answer);
+      if (isCommitting) throw error;
+      return transact(() => requests.map(isolated));
     }
   }
 
@@ -136,13 +146,23 @@ export function engineOver(db: Database): Engine {
 
     write(requests, at) {
       time = at;
-      return transact(requests);
+      try {
+        return writeAll(requests);
+      } catch (error) {
+        const answer = failure(error);
+        return requests.map(() => answer);
+      }
     },
 
     tidy() {
-      if (time === 0 || !upkeep.isDue()) return false;
-      transact([]);
-      return upkeep.isDue();
+      try {
+        if (time === 0 || !upkeep.isDue()) return false;
+        transact(upkeep.step);
+        return upkeep.isDue();
+      } catch {
+        // A full or failing disk tells whoever writes next; the upkeep waits until a write succeeds.
+        return false;
+      }
     },
 
     close: () => db.close(),

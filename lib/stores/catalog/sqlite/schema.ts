@@ -119,8 +119,9 @@ const TABLES = `
  * process ends. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_TOO_NEW, DATA_UNREADABLE.
  */
 export function openDatabase(path: string, clusterId: string): Database {
-  const db = connect(path);
+  let db: Database | undefined;
   try {
+    db = connect(path);
     // Before the first access: then SQLite keeps the log's index in memory and the lock for good.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     const id = db.get<{ application_id: number }>('PRAGMA application_id')?.application_id;
@@ -139,7 +140,7 @@ export function openDatabase(path: string, clusterId: string): Database {
     db.exec('COMMIT');
     return db;
   } catch (error) {
-    db.close();
+    db?.close();
     switch (resultCode(error)) {
       case RESULT.BUSY:
         throw new VarveError(
