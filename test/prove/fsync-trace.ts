@@ -46,16 +46,17 @@ export const prove: Proof = async ({ size, folder, figure, claim, skip }) => {
 
   const calls = callsOf(text).filter(({ result }) => !result.startsWith('-1'));
   figure('system calls looked at', count(calls.length));
-  for (const [how, all] of [
-    ['one after the other', inTurn],
-    ['side by side', sideBySide],
-  ] as const) {
-    for (const kind of ['carried', 'segment'] as const) {
-      const sent = all.filter((one) => one.kind === kind);
-      const wrong = sent.flatMap((one) => faults(one, calls, data).map((fault) => `${one.marker}: ${fault}`));
-      claim(`${sent.length} ${kind} appends ${how}: ${PROMISES[kind]}, then the answer`, wrong.length === 0, wrong[0]);
-    }
+  const check = (what: string, sent: readonly Sent[], promise: string) => {
+    const wrong = sent.flatMap((one) => faults(one, calls, data).map((fault) => `${one.marker}: ${fault}`));
+    claim(`${sent.length} ${what}: ${promise}, then the answer`, wrong.length === 0, wrong[0]);
+  };
+  for (const kind of ['carried', 'segment'] as const) {
+    const sent = inTurn.filter((one) => one.kind === kind);
+    const ways = sent.filter((one) => wayOf(one, calls, data)?.kind === kind).length;
+    claim(`${sent.length} values of ${SIZES[kind]} bytes alone go as ${kind}`, ways === sent.length, `${ways}`);
+    check(`${kind} appends one after the other`, sent, PROMISES[kind]);
   }
+  check('appends side by side, which may share an object', sideBySide, 'as above');
   const unsynced = foldersUnsynced(calls, folder, inTurn[0]!.port);
   claim('every folder made before the first answer is itself durable before it', unsynced.length === 0, unsynced[0]);
 };
@@ -95,26 +96,31 @@ const WRITES = new Set(['write', 'writev', 'pwrite64', 'pwritev', 'sendto', 'sen
 const SYNCS = new Set(['fsync', 'fdatasync']);
 const NAMINGS = new Set(['link', 'linkat', 'rename', 'renameat', 'renameat2']);
 
+/** The first write of the append's bytes below `data`: to the WAL, or to a file that becomes an object. */
+function wayOf({ marker }: Sent, calls: readonly SystemCall[], data: string) {
+  const write = calls.find(
+    (call) => WRITES.has(call.name) && target(call).startsWith(data) && call.args.includes(marker),
+  );
+  return write && { write, kind: isWal(write) ? 'carried' : 'segment' };
+}
+
+const isWal = (call: SystemCall) => target(call).endsWith('-wal');
+
 /** What is missing between the append's bytes and its answer; empty when all is there, in order. */
-function faults({ kind, marker, port }: Sent, calls: readonly SystemCall[], data: string): string[] {
-  const answer = answerTo(port, calls);
+function faults(sent: Sent, calls: readonly SystemCall[], data: string): string[] {
+  const answer = answerTo(sent.port, calls);
   if (!answer) return ['its answer is not in the trace'];
   /** The first such call that began after `since` was over, and was over before the answer began. */
   const after = (since: SystemCall, names: Set<string>, is: (call: SystemCall) => boolean) =>
     calls.find((call) => names.has(call.name) && call.began > since.ended && call.ended < answer.began && is(call));
-  const wrote = (file: (path: string) => boolean) =>
-    calls.find((call) => WRITES.has(call.name) && call.args.includes(marker) && file(target(call)));
-  const isWal = (path: string) => path.startsWith(data) && path.endsWith('-wal');
+  const walSynced = (since: SystemCall) =>
+    after(since, SYNCS, isWal) ? [] : ['the WAL was not synced before the answer'];
 
-  if (kind === 'carried') {
-    const write = wrote(isWal);
-    if (!write) return ['its bytes were not written to the WAL'];
-    return after(write, SYNCS, (call) => isWal(target(call))) ? [] : ['the WAL was not synced before the answer'];
-  }
-  const write = wrote((path) => path.startsWith(data) && !isWal(path));
-  if (!write) return ['its bytes were not written to a file'];
-  const draft = target(write);
-  const lastWrite = calls.findLast((call) => WRITES.has(call.name) && target(call) === draft) ?? write;
+  const way = wayOf(sent, calls, data);
+  if (!way) return ['its bytes were not written'];
+  if (way.kind === 'carried') return walSynced(way.write);
+  const draft = target(way.write);
+  const lastWrite = calls.findLast((call) => WRITES.has(call.name) && target(call) === draft) ?? way.write;
   const synced = after(lastWrite, SYNCS, (call) => target(call) === draft);
   if (!synced) return [`${draft} was not synced before the answer`];
   const named = after(synced, NAMINGS, (call) => quoted(call)[0] === draft);
@@ -122,9 +128,8 @@ function faults({ kind, marker, port }: Sent, calls: readonly SystemCall[], data
   const folder = dirname(quoted(named)[1]!);
   const folderSynced = after(named, SYNCS, (call) => target(call) === folder);
   if (!folderSynced) return [`${folder} was not synced before the answer`];
-  const committed = after(folderSynced, WRITES, (call) => isWal(target(call)));
-  if (!committed) return ['nothing was written to the WAL between the sync of the folder and the answer'];
-  return after(committed, SYNCS, (call) => isWal(target(call))) ? [] : ['the WAL was not synced before the answer'];
+  const committed = after(folderSynced, WRITES, isWal);
+  return committed ? walSynced(committed) : ['nothing was written to the WAL after the sync of the folder'];
 }
 
 function answerTo(port: number, calls: readonly SystemCall[]): SystemCall | undefined {

@@ -114,7 +114,7 @@ async function write({ writer, random, batches, api, phase, identity }: Writing)
         break;
       } catch (error) {
         if (!isOutage(error)) throw error;
-        await delay(5);
+        await delay(50); // The new server needs the processor more than the writers do.
         // A plain writer never learns what became of it; an idempotent one must, also after the last kill.
         if (identity === undefined || phase() === 'abandoned') break;
       }
