@@ -28,7 +28,7 @@ interface EntryFacts {
   producer?: ProducerBatch;
 }
 
-/** `bytes` present: the catalog carries the batch, in whatever way is cheapest. Absent: it lies in segment `id`. */
+/** `bytes` present, at most 65,536: the catalog carries the batch, in whatever way is cheapest. Absent: it lies in segment `id`. */
 export interface NewEntry extends EntryFacts {
   bytes?: Uint8Array;
 }
