@@ -41,9 +41,8 @@ const PATIENCE_MS = 60_000;
 interface Lane {
   topic: string;
   of: TopicIdPartition;
-  /** The offset that is known to be committed, and the highest that was asked for; -1 when none. */
+  /** The offset that is known to be committed; -1 when none. */
   committed: number;
-  wanted: number;
   committing: Promise<void>;
   /** Aborts when the partition is no longer read. */
   signal: AbortSignal;
@@ -110,7 +109,6 @@ export function createSession(
       topic,
       of,
       committed: committed ?? -1,
-      wanted: committed ?? -1,
       committing: Promise.resolve(),
       signal: AbortSignal.any([ending, stop.signal]),
       stop: () => stop.abort(),
@@ -161,7 +159,6 @@ export function createSession(
     const offset = reset === 'earliest' ? head.logStart : head.highWatermark;
     // A committed offset beyond the partition's end must not keep the group from committing what there is.
     lane.committed = Math.min(lane.committed, offset);
-    lane.wanted = Math.min(lane.wanted, offset);
     return offset;
   }
 
@@ -197,16 +194,15 @@ export function createSession(
     }
   }
 
-  /** One commit at a time per partition, each of the highest offset asked for by then: none can undo a later one. */
+  /** One commit at a time per partition, so that none undoes a later one. */
   function commit(lane: Lane, next: number): Promise<void> {
-    lane.wanted = Math.max(lane.wanted, next);
     const done = lane.committing.then(async () => {
       if (lane.committed >= next) return;
       if (!held.holds()) throw illegalGeneration(group);
-      const { topic, of, wanted: offset } = lane;
-      const outcome = await catalog.groups.commit(group, held.generation, [{ topic, ...of, offset }]);
+      const offset = { topic: lane.topic, ...lane.of, offset: next };
+      const outcome = await catalog.groups.commit(group, held.generation, [offset]);
       if (outcome === 'fenced') throw illegalGeneration(group);
-      lane.committed = Math.max(lane.committed, offset);
+      lane.committed = next;
     });
     lane.committing = done.catch(() => {});
     return done;

@@ -175,7 +175,8 @@ describe('a consumer', () => {
 
   it('takes up partitions that are added while it runs, from their beginning', async () => {
     await log.append('orders', numbered(0, 1));
-    const consumer = consume({ autoOffsetReset: 'earliest' });
+    await log.groups.commit('billing', [{ topic: 'orders', partition: 0, offset: 0 }]);
+    const consumer = consume({ autoOffsetReset: 'latest' });
     await nextBatch(consumer);
 
     await log.topics.grow('orders', 6);
@@ -406,6 +407,107 @@ describe('consumers of one group', () => {
     await again.commit();
     expect(await log.groups.offsets('billing')).toMatchObject([{ offset: 5 }]);
     await consumer.close();
+  });
+
+  it('deliver nothing that was read before a stall longer than the lease', async () => {
+    // Given a process that stands still so long that not even its timers ran
+    let stall = 0;
+    const clock = travelClock();
+    let read = 0;
+    const log = processes.start({
+      clock: { ...clock, monotonic: () => clock.monotonic() + stall },
+      meter: { ...silentMeter, fetched: () => read++ },
+    });
+    await log.topics.create('orders');
+    await log.append('orders', numbered(0, 15));
+    const consumer = log.consumer(options);
+    const first = await nextBatch(consumer);
+    await poll('all was read ahead', 5_000, () => (read >= 3 ? true : undefined));
+
+    stall = 20_000;
+    const after = nextBatch(consumer);
+    clock.advance(20_000);
+
+    expect((await after).records).toEqual(first.records);
+    await consumer.close();
+  });
+
+  it('keep the group as long as they run', async () => {
+    const clock = travelClock();
+    let renewed = 0;
+    const a = processes.start({
+      clock,
+      around: ({ leases }) => ({
+        leases: {
+          ...leases,
+          async renew(...args) {
+            const lease = await leases.renew(...args);
+            renewed++;
+            return lease;
+          },
+        },
+      }),
+    });
+    const b = processes.start({ clock });
+    await a.topics.create('orders');
+    await a.append('orders', numbered(0, 5));
+    const consumer = a.consumer(options);
+    const batch = await nextBatch(consumer);
+    const other = b.consumer(options);
+    let taken = false;
+    const otherNext = other[Symbol.asyncIterator]()
+      .next()
+      .then(({ done }) => {
+        taken = !done;
+      });
+    for (let times = 1; times <= 15; times++) {
+      clock.advance(4_000);
+      await poll('the lease was renewed', 5_000, () => (renewed >= times ? true : undefined));
+    }
+    await batch.commit();
+    await other.close();
+    await otherNext;
+    expect(taken).toBe(false);
+    await consumer.close();
+  });
+
+  it('stand by again when they find the group taken, and go on from where it then is', async () => {
+    const clockOfA = travelClock();
+    const clockOfB = travelClock();
+    let attempts = 0;
+    const a = processes.start({
+      clock: clockOfA,
+      around: ({ leases }) => ({
+        leases: {
+          ...leases,
+          acquire: (...args) => {
+            attempts++;
+            return leases.acquire(...args);
+          },
+        },
+      }),
+    });
+    const b = processes.start({ clock: clockOfB });
+    await a.topics.create('orders');
+    await a.append('orders', numbered(0, 15));
+    const first = a.consumer(options);
+    await nextBatch(first);
+    clockOfB.advance(11_000);
+    const second = b.consumer(options);
+    await (await nextBatch(second)).commit();
+
+    // When A comes to renew
+    clockOfA.advance(4_000);
+    await poll('A stands by', 5_000, () => (attempts >= 2 ? true : undefined));
+    const waiting = nextBatch(first);
+    await second.close();
+    const resumed = await poll('A resumed', 10_000, () => {
+      clockOfA.advance(1_000);
+      return Promise.race([waiting, Promise.resolve(undefined)]);
+    });
+
+    expect(valuesOf(resumed)).toEqual(['5', '6', '7', '8', '9']);
+    await first.close();
   });
 
   it('outlast failures of the catalog', async () => {
