@@ -1,5 +1,4 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { systemRandom } from '../ids.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
@@ -9,7 +8,7 @@ import type { Meter } from '../log/meter.ts';
 import { embeddedPrices } from '../log/placement.ts';
 import type { WriterLimits } from '../log/writer.ts';
 import { openSqlite } from '../stores/catalog/sqlite/sqlite.ts';
-import type { FileSystem } from '../stores/objects/file-system.ts';
+import { type FileSystem, nodeFileSystem } from '../stores/objects/file-system.ts';
 import { openFilesystem } from '../stores/objects/filesystem.ts';
 
 export interface EmbeddedOptions {
@@ -27,7 +26,7 @@ export interface EmbeddedOptions {
 /** The log on this machine: SQLite and files. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> {
   const brokerConfig = parseBrokerConfig(options.config ?? []);
-  await mkdir(options.data, { recursive: true });
+  await makeFolder(options.fs ?? nodeFileSystem, resolve(options.data));
   // The catalog first: its lock is the folder's.
   const catalog = await openSqlite({
     path: join(options.data, 'catalog.sqlite'),
@@ -52,6 +51,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
     await catalog.close();
     throw error;
   }
+}
+
+/** Makes the folder, and those above it that are missing. Each survives a loss of power, or all that comes to lie in it would not. */
+async function makeFolder(fs: FileSystem, folder: string): Promise<void> {
+  const first = await fs.mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await fs.syncFolder(dirname(made));
 }
 
 export { openMemory } from './memory.ts';
