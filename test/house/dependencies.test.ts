@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
  * its own room and from those in `from`. `fs`, `sqlite`, `aws`: whether it may import node:fs, node:sqlite, an SDK.
  */
 const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?: true; aws?: true }> = {
-  base: { files: /^lib\/(errors|clock|ids)\.ts$/, from: [] },
+  base: { files: /^lib\/(errors|clock|ids|log\/partitioner)\.ts$/, from: [] },
   format: { files: /^lib\/format\//, from: ['base'] },
   ports: { files: /^lib\/stores\/(objects\/(objects|names|range)|catalog\/[^/]+)\.ts$/, from: ['base', 'format'] },
   sqlite: { files: /^lib\/stores\/catalog\/sqlite\//, from: ['base', 'format', 'ports'], fs: true, sqlite: true },
