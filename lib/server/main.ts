@@ -42,7 +42,7 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
     const server = await listen(door, options.host, options.httpPort);
     const url = `http://${inUrl(options.host)}:${server.port}`;
     process.stdout.write(welcome(url, options, await countTopics(log)));
-    logger.info({ url, data: options.data, pid: process.pid }, 'running');
+    logger.info({ url, data: options.data }, 'running');
 
     const stoppedBy = await stop.first;
     logger.info({ signal: stoppedBy }, 'stopping');
