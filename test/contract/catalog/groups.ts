@@ -13,17 +13,18 @@ export function groupsContract(subject: () => Subject): void {
   describe('a group', () => {
     it('commits offsets with metadata and reads them back, all or some', async () => {
       const { groups } = subject().catalog;
-      const group = freshName('group');
+      const group = `${freshName('group')} \0 käse 😀`;
       const [one, two] = [randomUUID(), randomUUID()].sort() as [string, string];
       const offsets: CommittedOffset[] = [
         { topic: 'orders', topicId: one, partition: 0, offset: 5, metadata: 'm'.repeat(4_096) },
         { topic: 'orders', topicId: one, partition: 70, offset: 2 ** 40 },
-        { topic: 'bills', topicId: two, partition: 3, offset: 0, metadata: 'käse' },
+        { topic: 'bills', topicId: two, partition: 3, offset: 0, metadata: 'käse \0 😀' },
       ];
 
       expect(await groups.commit(group, 0, offsets)).toBe('committed');
 
       expect(await committed(group)).toEqual(offsets);
+      expect(await groups.list({ after: group.slice(0, -3) })).toContain(group);
       expect(
         await committed(group, [
           { topicId: two, partition: 3 },

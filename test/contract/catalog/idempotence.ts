@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { NewEntry, TopicIdPartition } from '../../../lib/stores/catalog/partitions.ts';
-import { append, createPartition, entriesOf, newEntry, producerEntry, type Subject, shuffled } from './subject.ts';
+import {
+  append,
+  compacted,
+  createPartition,
+  entriesOf,
+  headOf,
+  newEntry,
+  producerEntry,
+  type Subject,
+  shuffled,
+} from './subject.ts';
 
 const HOUR = 3_600_000;
 const refused = (code: string) => ({ status: 'refused', code });
@@ -72,6 +82,20 @@ export function idempotenceContract(subject: () => Subject): void {
       expect(await outcomeOf(at, of(7, 0, 5))).toEqual(refused('UNKNOWN_PRODUCER_ID'));
       expect(await append(catalog, at, [of(7, 0, 0)])).toEqual([0]);
       expect(await append(catalog, at, [of(0, 32_767, 0)])).toEqual([1]);
+    });
+
+    it('is known when its batches were compacted; of the last, also where it is', async () => {
+      const { catalog } = subject();
+      const at = await createPartition(subject());
+      for (let i = 0; i < 8; i += 1) await append(catalog, at, [of(7, 0, i)]);
+
+      const run = compacted(subject(), await entriesOf(catalog, at));
+      expect(await catalog.partitions.advanceFrontier(at, await headOf(catalog, at), run)).toBe(true);
+
+      expect(await outcomeOf(at, of(7, 0, 7))).toEqual(duplicate(7));
+      expect([duplicate(2), refused('DUPLICATE_SEQUENCE_NUMBER')]).toContainEqual(await outcomeOf(at, of(7, 0, 2)));
+      expect(await outcomeOf(at, of(7, 0, 9))).toEqual(refused('OUT_OF_ORDER_SEQUENCE_NUMBER'));
+      expect(await append(catalog, at, [of(7, 0, 8)])).toEqual([8]);
     });
 
     it('is judged in each partition by itself', async () => {

@@ -52,11 +52,11 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
   let waiting: Waiting[] = [];
   let outstanding = 0;
   let outstandingBytes = 0;
-  let isClosed = false;
+  let closing: Promise<void> | undefined;
   let sending: Promise<void> | undefined;
 
   function enqueue(request: Request, bytes: number): Promise<unknown> {
-    if (isClosed) return Promise.reject(new VarveError('LOG_CLOSED', 'The catalog is closed: open the log again.'));
+    if (closing) return Promise.reject(new VarveError('LOG_CLOSED', 'The catalog is closed: open the log again.'));
     if (outstanding >= MAX_WAITING || outstandingBytes + bytes > MAX_WAITING_BYTES) {
       const message = 'Too many requests wait for the catalog: slow down and try again.';
       return Promise.reject(new VarveError('KAFKA_STORAGE_ERROR', message));
@@ -111,11 +111,9 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
   return {
     call: (port, method, args, bytes = 0) => enqueue({ port, method, args }, bytes) as never,
 
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      await sending;
-      await transport.close();
+    close() {
+      closing ??= Promise.resolve(sending).then(() => transport.close());
+      return closing;
     },
   };
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, VarveError } from '../../../errors.ts';
 import type { Answered, Batch, Transport } from './requests.ts';
@@ -20,7 +19,7 @@ export type FromThread =
 export async function startThread(options: ThreadOptions): Promise<Transport> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData: options });
-  const exited = once(worker, 'exit');
+  const exited = new Promise<void>((resolve) => worker.on('exit', () => resolve()));
   let onMessage: (message: FromThread) => void = () => {};
   let onLost: (error: Error) => void = () => {};
   let lost: Error | undefined;

@@ -3,9 +3,10 @@ import { VarveError } from '../../../../lib/errors.ts';
 import { systemRandom } from '../../../../lib/ids.ts';
 import { connect } from '../../../../lib/stores/catalog/sqlite/database.ts';
 import { engineOver, type Request } from '../../../../lib/stores/catalog/sqlite/engine.ts';
-import { createRequests, type Transport } from '../../../../lib/stores/catalog/sqlite/requests.ts';
+import { type Batch, createRequests, type Transport } from '../../../../lib/stores/catalog/sqlite/requests.ts';
 import { openDatabase } from '../../../../lib/stores/catalog/sqlite/schema.ts';
 import { openSqlite } from '../../../../lib/stores/catalog/sqlite/sqlite.ts';
+import { startThread } from '../../../../lib/stores/catalog/sqlite/thread.ts';
 import { append, createPartition, createTopic, headOf, newEntry } from '../../../contract/catalog/subject.ts';
 import { travelClock } from '../../../support/clock.ts';
 
@@ -165,6 +166,18 @@ describe('the queue before the engine', () => {
 
     await expect(call).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR', message: /its thread ended/ });
     await expect(requests.call('topics', 'get', ['orders'])).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
+  });
+});
+
+describe('a thread that breaks', () => {
+  it('fails what is asked of it, then and later, and can be closed', async () => {
+    const thread = await startThread({ path: ':memory:', clusterId: 'cluster' });
+
+    // Fits no message that the thread knows.
+    await expect(thread.send({ now: 0 } as Batch, () => {})).rejects.toThrow();
+    await expect(thread.send({ now: 0, reads: [], writes: [] }, () => {})).rejects.toThrow();
+
+    await thread.close();
   });
 });
 
