@@ -1,0 +1,158 @@
+import type { Clock } from '../../lib/clock.ts';
+import { systemRandom, timeId } from '../../lib/ids.ts';
+import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
+import type { AppendOutcome, Entry, NewEntry, TopicIdPartition } from '../../lib/stores/catalog/partitions.ts';
+
+/** Many writers append to one partition through several processes; afterwards the log is held against what they were told. */
+
+export interface HistoryOptions {
+  clock: Clock;
+  /** One handle a process. */
+  catalogs: readonly Catalog[];
+  at: TopicIdPartition;
+  /** Numbers in [0, 1). */
+  random: () => number;
+  plainWriters: number;
+  producers: number;
+  /** Appends of each writer. */
+  appends: number;
+}
+
+export interface Told {
+  entry: NewEntry;
+  outcome: AppendOutcome;
+}
+
+/** Runs the writers; everything that any of them was told. */
+export async function writeHistory(options: HistoryOptions): Promise<Told[]> {
+  const { clock, catalogs, at, random } = options;
+  const told: Told[] = [];
+  const pick = () => catalogs[Math.floor(random() * catalogs.length)]!;
+  const newEntry = (producer?: NewEntry['producer']): NewEntry => {
+    const bytes = random() < 0.3 ? systemRandom(1 + Math.floor(random() * 600)) : undefined;
+    return {
+      id: timeId(clock.now(), systemRandom),
+      position: bytes ? 0 : Math.floor(random() * 1e6),
+      length: bytes?.length ?? 100,
+      crc: 7,
+      count: 1 + Math.floor(random() * 3),
+      maxTimestamp: clock.now(),
+      ...(bytes && { bytes }),
+      ...(producer && { producer }),
+    };
+  };
+  const append = async (catalog: Catalog, entries: NewEntry[]) => {
+    const { outcomes } = await catalog.partitions.append(at, entries);
+    for (const [i, outcome] of outcomes.entries()) told.push({ entry: entries[i]!, outcome });
+    return outcomes;
+  };
+
+  const plain = async () => {
+    for (let n = 0; n < options.appends; n += 1) {
+      await append(
+        pick(),
+        Array.from({ length: 1 + Math.floor(random() * 3) }, () => newEntry()),
+      );
+    }
+  };
+
+  /** Two batches at a time; a quarter of the time through a second process as well; what failed is sent again. */
+  const producer = async (id: number) => {
+    let sequence = 0;
+    for (let n = 0; n < options.appends; n += 1) {
+      const first = newEntry({ id, epoch: 0, sequence });
+      const second = newEntry({ id, epoch: 0, sequence: sequence + first.count });
+      sequence += first.count + second.count;
+      let left = [first, second];
+      for (let tries = 0; left.length > 0; tries += 1) {
+        if (tries > 100) throw new Error(`producer ${id} got no further: ${JSON.stringify(told.at(-1)?.outcome)}`);
+        const batch = left.map((entry) => ({ ...entry, id: timeId(clock.now(), systemRandom) }));
+        const both =
+          random() < 0.25
+            ? append(
+                pick(),
+                left.map((entry) => ({ ...entry, id: timeId(clock.now(), systemRandom) })),
+              )
+            : undefined;
+        const outcomes = await append(pick(), batch);
+        await both;
+        left = left.filter((_, i) => outcomes[i]!.status !== 'appended' && outcomes[i]!.status !== 'duplicate');
+      }
+    }
+  };
+
+  await Promise.all([
+    ...Array.from({ length: options.plainWriters }, plain),
+    ...Array.from({ length: options.producers }, (_, id) => producer(id + 1)),
+  ]);
+  return told;
+}
+
+export interface Verdict {
+  acknowledged: number;
+  unknown: number;
+  /** Entries that the log holds twice, or batches of a producer. */
+  doubled: number;
+  /** Acknowledged, and not in the log. */
+  lost: number;
+  /** In the log, and not where it was told; or there though it was refused; or an answer of a duplicate that is not so. */
+  wrong: number;
+  /** Batches of a producer that are not in the order of their sequences. */
+  disordered: number;
+}
+
+/** Reads the whole log and compares. Throws when an offset is not found. */
+export async function judgeHistory(catalog: Catalog, at: TopicIdPartition, told: readonly Told[]): Promise<Verdict> {
+  const verdict: Verdict = { acknowledged: 0, unknown: 0, doubled: 0, lost: 0, wrong: 0, disordered: 0 };
+  const byId = new Map<string, number>();
+  const byBatch = new Map<string, number>();
+  const next = new Map<number, number>();
+  for (const { base, entry } of await walk(catalog, at)) {
+    if (byId.has(entry.id)) verdict.doubled += 1;
+    byId.set(entry.id, base);
+    if (!entry.producer) continue;
+    const { id, sequence } = entry.producer;
+    const batch = `${id} ${sequence}`;
+    if (byBatch.has(batch)) verdict.doubled += 1;
+    byBatch.set(batch, base);
+    if (sequence !== (next.get(id) ?? 0)) verdict.disordered += 1;
+    next.set(id, sequence + entry.count);
+  }
+  for (const { entry, outcome } of told) {
+    const found = byId.get(entry.id);
+    if (outcome.status === 'unknown') verdict.unknown += 1;
+    else if (outcome.status === 'appended') {
+      verdict.acknowledged += 1;
+      if (found === undefined) verdict.lost += 1;
+      else if (found !== outcome.base) verdict.wrong += 1;
+    } else {
+      if (found !== undefined) verdict.wrong += 1;
+      if (outcome.status !== 'duplicate') continue;
+      verdict.acknowledged += 1;
+      const batch = byBatch.get(`${entry.producer!.id} ${entry.producer!.sequence}`);
+      if (batch === undefined) verdict.lost += 1;
+      else if (batch !== outcome.base) verdict.wrong += 1;
+    }
+  }
+  return verdict;
+}
+
+async function walk(catalog: Catalog, at: TopicIdPartition): Promise<{ base: number; entry: Entry }[]> {
+  const head = await catalog.partitions.head(at);
+  if (!head) throw new Error('the partition has no head');
+  const found: { base: number; entry: Entry }[] = [];
+  for (let offset = head.logStart; offset < head.highWatermark; ) {
+    const run = await catalog.partitions.find(at, offset, head);
+    if (!run || run.base > offset) throw new Error(`offset ${offset} was not found`);
+    let base = run.base;
+    for (const entry of run.entries) {
+      if (base >= offset) {
+        found.push({ base, entry });
+        offset = base + entry.count;
+      }
+      base += entry.count;
+    }
+    if (base < offset) throw new Error(`offset ${offset} begins inside an entry`);
+  }
+  return found;
+}
