@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 
@@ -20,7 +20,6 @@ const LIMITS = {
   keepAlive: 65_000,
   headerBytes: 16_384,
 };
-const CHECK_EVERY = 50;
 const REASONS: Record<string, string> = {
   EADDRINUSE: 'another process does; choose another port with --http-port',
   EADDRNOTAVAIL: 'this machine does not have the address',
@@ -42,6 +41,24 @@ export async function listen(app: Hono, host: string, port: number): Promise<Htt
   server.maxConnections = LIMITS.connections;
   // A client that takes nothing for so long is gone, or holds memory on purpose. Event streams say something more often.
   server.timeout = LIMITS.idle;
+  // Node's own closeIdleConnections() passes over a connection that has not sent anything yet.
+  const inFlight = new Map<Socket, number>();
+  let closing = false;
+  const count = (socket: Socket, change: number) => {
+    const before = inFlight.get(socket);
+    if (before === undefined) return;
+    inFlight.set(socket, before + change);
+    if (closing && before + change === 0) socket.destroySoon();
+  };
+  server.on('connection', (socket: Socket) => {
+    inFlight.set(socket, 0);
+    socket.once('close', () => inFlight.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    count(socket, 1);
+    response.once('close', () => count(socket, -1));
+  });
+
   server.listen(port, host);
   await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
     const why = REASONS[error.code ?? ''] ?? error.message;
@@ -54,12 +71,11 @@ export async function listen(app: Hono, host: string, port: number): Promise<Htt
     port: (server.address() as AddressInfo).port,
     async close(patience) {
       const closed = once(server, 'close');
+      closing = true;
       server.close();
-      // A connection that was busy becomes idle with its answer, and would else be kept alive.
-      const sweep = setInterval(() => server.closeIdleConnections(), CHECK_EVERY);
+      for (const socket of inFlight.keys()) count(socket, 0);
       const cut = setTimeout(() => server.closeAllConnections(), patience);
       await closed;
-      clearInterval(sweep);
       clearTimeout(cut);
     },
   };

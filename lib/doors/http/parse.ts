@@ -26,21 +26,29 @@ export function parseJson(bytes: Uint8Array, maxDepth: number): unknown {
 }
 
 function keepLongNumbers(_key: string, value: unknown, { source }: { source?: string }): unknown {
-  return typeof value === 'number' && source !== undefined && String(value) !== source ? rawJSON(source) : value;
+  return typeof value === 'number' && source !== undefined && !holds(value, source) ? rawJSON(source) : value;
 }
 
-const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, DOT, ZERO, NINE] = [...'"\\{}[].09'].map((one) =>
-  one.charCodeAt(0),
-) as [number, number, number, number, number, number, number, number, number];
-/** Every number of up to 15 digits survives being a double. */
+/** Every number of up to 15 digits survives being a double, unless it is too large or too small for one. */
 const SAFE_DIGITS = 15;
 
+function holds(value: number, source: string): boolean {
+  if (String(value) === source) return true;
+  const digits = source.replace(/e.*/i, '').replaceAll(/\D/g, '').replace(/^0+/, '');
+  return digits.length <= SAFE_DIGITS && Number.isFinite(value) && (value !== 0 || digits === '');
+}
+
+const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, DOT] = [...'"\\{}[].'].map((one) => one.charCodeAt(0));
+const [ZERO, NINE] = [48, 57];
+/** Turns an E into an e. */
+const LOWER = 0x20;
+const EXPONENT = 101;
 /** How deep it is nested, and whether it has numbers that a double may not hold: what JSON.parse does not say. */
 function survey(bytes: Uint8Array): { depth: number; longNumbers: boolean } {
   let depth = 0;
   let deepest = 0;
   let digits = 0;
-  let mostDigits = 0;
+  let longNumbers = false;
   let quoted = false;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]!;
@@ -48,15 +56,16 @@ function survey(bytes: Uint8Array): { depth: number; longNumbers: boolean } {
       if (byte === BACKSLASH) i++;
       else if (byte === QUOTE) quoted = false;
     } else if (byte >= ZERO && byte <= NINE) {
-      if (++digits > mostDigits) mostDigits = digits;
+      if (++digits > SAFE_DIGITS) longNumbers = true;
     } else if (byte !== DOT) {
+      if (digits > 0 && (byte | LOWER) === EXPONENT) longNumbers = true;
       digits = 0;
       if (byte === QUOTE) quoted = true;
       else if (byte === OPEN || byte === OPEN_LIST) deepest = Math.max(deepest, ++depth);
       else if (byte === CLOSE || byte === CLOSE_LIST) depth--;
     }
   }
-  return { depth: deepest, longNumbers: mostDigits > SAFE_DIGITS };
+  return { depth: deepest, longNumbers };
 }
 
 /** The value as the schema has it. INVALID_BODY (or `problem`) names the places and what is expected there, never what was given. */

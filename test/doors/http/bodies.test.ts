@@ -1,0 +1,130 @@
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../lib/clock.ts';
+import { createBudget } from '../../../lib/doors/http/budget.ts';
+import { parseJson } from '../../../lib/doors/http/parse.ts';
+import { travelClock } from '../../support/clock.ts';
+import { type RunningDoor, runDoor } from './running-door.ts';
+
+describe('bodies', () => {
+  let door: RunningDoor;
+  beforeAll(async () => {
+    door = await runDoor({ limits: { maxBodyBytes: 100_000, maxHeldBytes: 250_000 } });
+    await door.log.topics.create('t');
+  });
+  afterAll(() => door.close());
+
+  test.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+    ['deflate', deflateSync],
+  ])('are read as %s', async (encoding, compress) => {
+    const { latest } = await door.log.offsets('t', 0);
+    const body = compress(JSON.stringify([{ value: encoding }]));
+    const answer = await door.ask('POST', '/api/topics/t/records', body, {
+      'content-type': 'application/json',
+      'content-encoding': encoding,
+    });
+    expect(answer.body.offsets).toMatchObject([{ offset: latest }]);
+    const { records } = await door.log.poll('t', 0, latest);
+    expect(Buffer.from(records[0]!.value!).toString()).toBe(JSON.stringify(encoding));
+  });
+
+  test('whose length is not said in advance are bounded as well', async () => {
+    const send = (bytes: number) => {
+      const pieces = [`[{"value":"`, 'x'.repeat(bytes), '"}]'];
+      const body = new ReadableStream({
+        pull(controller) {
+          const piece = pieces.shift();
+          if (piece === undefined) controller.close();
+          else controller.enqueue(new TextEncoder().encode(piece));
+        },
+      });
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half' };
+      return fetch(`${door.url}/api/topics/t/records`, init as RequestInit);
+    };
+    expect((await send(90_000)).status).toBe(200);
+    expect((await send(110_000)).status).toBe(413);
+  });
+
+  test('that are many and large at the same time wait for room, and all arrive', async () => {
+    const { latest } = await door.log.offsets('t', 0);
+    const record = { value: 'x'.repeat(90_000) };
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => door.ask('POST', '/api/topics/t/records', [record])),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect((await door.log.offsets('t', 0)).latest).toBe(latest + 40);
+  });
+});
+
+describe('the budget', () => {
+  test('serves in the order of asking, and gives up on who waits too long', async () => {
+    const clock = travelClock();
+    const budget = createBudget(100, 1_000, clock);
+    const first = await budget.take(80);
+    const order: string[] = [];
+    const large = budget.take(90).then((release) => {
+      order.push('large');
+      return release;
+    });
+    const small = budget.take(10).then((release) => {
+      order.push('small');
+      return release;
+    });
+    first();
+    (await large)();
+    (await small)();
+    expect(order).toEqual(['large', 'small']);
+
+    const all = await budget.take(100);
+    const late = budget.take(1);
+    clock.advance(1_001);
+    await expect(late).rejects.toThrow(/send it again/);
+    all();
+    (await budget.take(100))();
+  });
+
+  test('lets pass alone what is larger than all there is', async () => {
+    const budget = createBudget(10, 1_000, systemClock);
+    const release = await budget.take(1_000);
+    release();
+    release();
+    (await budget.take(10))();
+  });
+});
+
+describe('JSON', () => {
+  const parse = (text: string) => parseJson(Buffer.from(text), 10);
+
+  test.each([
+    '12345678901234567890',
+    '0.12345678901234567890',
+    '-9223372036854775808',
+    '{"a":[1.0000000000000000,"12345678901234567890"]}',
+    '1e400',
+    '[-1E+999,1e-999]',
+  ])('keeps %s as it was written', (text) => {
+    expect(JSON.stringify(parse(text))).toBe(text);
+  });
+
+  test.each([
+    ['[1e3,1.50,-0.0,100000000000000000000]', [1000, 1.5, -0, 1e20]],
+    ['[true,false,null,"e1"]', [true, false, null, 'e1']],
+  ])('gives plain numbers where nothing is lost: %s', (text, value) => {
+    expect(parse(text)).toEqual(value);
+  });
+
+  test('is as deep as is allowed, and no deeper', () => {
+    expect(parse('['.repeat(10) + ']'.repeat(10))).toBeDefined();
+    expect(() => parse('['.repeat(11) + ']'.repeat(11))).toThrow(/10 levels/);
+    expect(parse(JSON.stringify('[{'.repeat(20)))).toBe('[{'.repeat(20));
+    expect(parse('"\\"[[[[[[[[[[[["')).toBe('"[[[[[[[[[[[[');
+  });
+
+  test('does not reach into prototypes', () => {
+    const value = parse('{"__proto__":{"polluted":true}}') as object;
+    expect(JSON.stringify(value)).toBe('{"__proto__":{"polluted":true}}');
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+  });
+});
