@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { type Client, connect } from '../../client/client.ts';
+import { parseExactly } from './json.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface GlobalOptions {
+  url: string;
+  timeout: number;
+}
+
+/** Milliseconds that one request may take. */
+const MAX_REQUEST = 30_000;
+
+/** A client of the server that the command line names. */
+export function clientOf(command: Command): Client {
+  const { url, timeout } = command.optsWithGlobals<GlobalOptions>();
+  const patience = timeout * 1000;
+  return connect(url, { parse: parseExactly, patience, timeout: Math.min(patience, MAX_REQUEST) });
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** Adds one subcommand to its parent. */
+export type AddCommand = (parent: Command, terminal: Terminal) => void;

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { several } from './options.ts';
+
+/** `varve server`. Answers its own exit code. */
+export function addServer(program: Command, ended: (code: number) => void): void {
+  program
+    .command('server')
+    .description('run a log on this machine, behind HTTP, until Ctrl+C')
+    .option('--host <address>', 'address to listen on (VARVE_HOST; default 127.0.0.1)')
+    .option('--http-port <port>', 'port of the HTTP door, 0 for a free one (VARVE_HTTP_PORT; default 8080)')
+    .option('--data <folder>', 'where the log is kept (VARVE_DATA; default .varve)')
+    .option('--config <key=value>', "Kafka's broker configuration, such as num.partitions=4; repeatable", several)
+    .option('--insecure', 'listen where other machines can reach it, without credentials')
+    .option('--allow-host <name>', 'a name by which the server is reached besides its own; repeatable', several)
+    .option('--cors-origin <origin>', 'an origin whose web pages may call it; repeatable', several)
+    .action(async (flags) => {
+      // The other commands start without all that a server needs.
+      const { serve } = await import('../../server/main.ts');
+      ended(await serve(flags));
+    });
+}
