@@ -4,6 +4,7 @@ import type { Random } from '../ids.ts';
 import type { Catalog } from '../stores/catalog/catalog.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
 import type { BrokerConfig } from './broker-config.ts';
+import { checkListLimit } from './list-limit.ts';
 import { changedConfig, configEntries } from './topic-config.ts';
 import { checkTopicName, collidingNames, collision, nameFault, unknownTopic } from './topic-name.ts';
 
@@ -43,7 +44,7 @@ export interface TopicAdmin {
   /** TOPIC_ALREADY_EXISTS when the name is taken. Usable when it resolves. */
   create(name: string, options?: CreateTopicOptions): Promise<TopicDescription>;
   describe(name: string): Promise<TopicDescription>;
-  /** Up to `limit` (default 1000) names sorting after `after`, with partition counts. */
+  /** Up to `limit` (default 1000, at most 10,000) names sorting after `after`, with partition counts. */
   list(options?: { after?: string; limit?: number }): Promise<{ name: string; id: string; partitions: number }[]>;
   /** Sets keys; null returns one to its default. All or nothing. */
   configure(name: string, changes: Readonly<Record<string, string | null>>): Promise<TopicDescription>;
@@ -53,7 +54,6 @@ export interface TopicAdmin {
 }
 
 const MAX_PARTITIONS = 10_000;
-const MAX_LISTED = 10_000;
 const MAX_ATTEMPTS = 10;
 
 /** `onChange` is called with the name of a topic that was created, changed or deleted here. */
@@ -120,9 +120,7 @@ export function createTopicAdmin(deps: {
     },
 
     async list({ after, limit = 1000 } = {}) {
-      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED) {
-        throw new VarveError('INVALID_REQUEST', `A limit must be a whole number from 1 to ${MAX_LISTED}.`);
-      }
+      checkListLimit(limit);
       const found = await topics.list({ limit, ...(after !== undefined && { after }) });
       return found.map(({ name, id, partitions }) => ({ name, id, partitions }));
     },

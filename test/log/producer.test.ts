@@ -102,10 +102,17 @@ describe('a producer', () => {
     expect(new Set(calls)).toEqual(new Set([0, 1, 2, 3]));
   });
 
-  it('keeps the order of its calls per partition', async () => {
+  it('keeps the order of its calls per partition, in few batches', async () => {
+    let batches = 0;
+    between = (append) => (to, entries, options) => {
+      batches += entries.length;
+      return append(to, entries, options);
+    };
     const producer = await log.producer();
     await Promise.all(Array.from({ length: 500 }, (_, i) => producer.append('single', [{ value: `${i}` }])));
     expect(await valuesIn(log, 'single')).toEqual(Array.from({ length: 500 }, (_, i) => `${i}`));
+    // What waits together travels together.
+    expect(batches).toBeLessThan(10);
   });
 
   it.each([1, 2, 3])(
@@ -279,6 +286,20 @@ describe('a producer', () => {
     expect(codes.filter((code) => code === 'no error')).toHaveLength(63);
     expect(codes.filter((code) => code === 'THROTTLING_QUOTA_EXCEEDED')).toHaveLength(17);
     expect(await codeOf(producer.append('single', [{ value }]))).toBe('no error');
+  });
+
+  it('forgets idle partitions when there are very many, and still knows no doubles', async () => {
+    await log.topics.create('wide', { partitions: 10_000 });
+    const producer = await log.producer();
+    await producer.append(
+      'wide',
+      Array.from({ length: 10_000 }, (_, partition) => ({ value: 'a', partition })),
+    );
+    await producer.append('single', [{ value: 'a' }]);
+    await producer.append('wide', [{ value: 'b', partition: 9_999 }]);
+    await producer.append('wide', [{ value: 'c', partition: 9_999 }]);
+    expect(await valuesIn(log, 'wide', 9_999)).toEqual(['a', 'b', 'c']);
+    expect(producer.epoch).toBe(1);
   });
 
   it('fails at once when its log is closed or the partition is unknown', async () => {

@@ -90,6 +90,7 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
 
   function finish(): Promise<void> {
     finished ??= (async () => {
+      closed.abort();
       await running;
       await session?.settled();
       await held?.release();
@@ -105,7 +106,6 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
       .finally(notify);
     while (!stopping.aborted) {
       if (failure) {
-        closed.abort();
         await finish();
         throw failure.error;
       }
@@ -121,13 +121,9 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
   // The catalog closes with the log: the release must be on its way before.
   deps.closing.addEventListener('abort', () => void held?.release(), { once: true, signal: closed.signal });
 
-  const close = () => {
-    closed.abort();
-    return finish();
-  };
   return {
     [Symbol.asyncIterator]: () => ({ next, return: async () => ({ done: true, value: undefined }) }),
-    close,
-    [Symbol.asyncDispose]: close,
+    close: finish,
+    [Symbol.asyncDispose]: finish,
   };
 }

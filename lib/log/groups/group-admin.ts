@@ -5,6 +5,7 @@ import type { Random } from '../../ids.ts';
 import type { Catalog } from '../../stores/catalog/catalog.ts';
 import type { CommittedOffset } from '../../stores/catalog/groups.ts';
 import type { Head, TopicIdPartition } from '../../stores/catalog/partitions.ts';
+import { checkListLimit } from '../list-limit.ts';
 import { nameFault, unknownTopic } from '../topic-name.ts';
 import { checkGroupId } from './group-id.ts';
 import { nonEmpty, withGroup } from './group-lease.ts';
@@ -64,7 +65,10 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
   }
 
   return {
-    list: (options) => groups.list(options),
+    async list({ after, limit = 1000 } = {}) {
+      checkListLimit(limit);
+      return groups.list({ limit, ...(after !== undefined && { after }) });
+    },
 
     async offsets(group) {
       return (await committed(group)).map(toGroupOffset);

@@ -15,7 +15,7 @@ export interface GroupLag extends GroupOffset {
 
 /** Group ids are 1 to 255 bytes of UTF-8 without control characters (INVALID_GROUP_ID). */
 export interface GroupAdmin {
-  /** Up to `limit` (default 1000) group ids sorting after `after`. */
+  /** Up to `limit` (default 1000, at most 10,000) group ids sorting after `after`. */
   list(options?: { after?: string; limit?: number }): Promise<string[]>;
   /** GROUP_ID_NOT_FOUND when the group never committed. Offsets of deleted topics are left out. */
   offsets(group: string): Promise<GroupOffset[]>;

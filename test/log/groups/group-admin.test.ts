@@ -65,6 +65,7 @@ describe('groups', () => {
     expect(await log.groups.list()).toEqual(['a', 'b', 'c']);
     expect(await log.groups.list({ limit: 2 })).toEqual(['a', 'b']);
     expect(await log.groups.list({ after: 'b' })).toEqual(['c']);
+    for (const limit of [0, -1, 1.5, 10_001]) expect(await codeOf(log.groups.list({ limit }))).toBe('INVALID_REQUEST');
   });
 
   it('know nothing of a topic that was deleted, or made anew', async () => {
