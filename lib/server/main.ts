@@ -90,9 +90,13 @@ async function countTopics(log: EventLog): Promise<number> {
   }
 }
 
+/** Where the other commands look unless they are told. */
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+
 function welcome(url: string, { data }: ServerOptions, topics: number): string {
   const folder = relative(process.cwd(), data);
   const counted = topics === 1 ? '1 topic' : `${topics.toLocaleString('en-US')} topics`;
+  const at = url === DEFAULT_URL ? '' : ` --url ${url}`;
   return `Varve is running.
 
   HTTP  ${url}
@@ -100,9 +104,9 @@ function welcome(url: string, { data }: ServerOptions, topics: number): string {
 
 Try, in another terminal:
 
-  npx varve topic create orders --partitions 4
-  curl ${url}/api/topics/orders/records --json '{"records":[{"key":"a","value":{"total":12}}]}'
-  npx varve consume orders --from earliest
+  npx varve topic create orders --partitions 4${at}
+  curl ${url}/api/topics/orders/records --json '[{"key":"alice","value":{"total":12}}]'
+  npx varve consume orders${at}
 
 Ctrl+C stops it.
 `;

@@ -1,0 +1,45 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { serverOptions } from '../../lib/server/options.ts';
+
+describe('the options of the server', () => {
+  test('stand by themselves', () => {
+    expect(serverOptions({}, {})).toEqual({
+      host: '127.0.0.1',
+      httpPort: 8080,
+      data: resolve('.varve'),
+      config: [],
+      allowedHosts: [],
+      corsOrigins: [],
+      logLevel: 'info',
+    });
+  });
+
+  test('come from the environment, and flags come before it', () => {
+    const env = { VARVE_HOST: 'localhost', VARVE_HTTP_PORT: '0', VARVE_DATA: '/env', VARVE_LOG_LEVEL: 'debug' };
+    expect(serverOptions({}, env)).toMatchObject({ host: 'localhost', httpPort: 0, data: '/env', logLevel: 'debug' });
+    const flags = { host: '::1', httpPort: '9', data: '/flag', config: ['num.partitions=2'] };
+    expect(serverOptions(flags, env)).toMatchObject({ host: '::1', httpPort: 9, data: '/flag', config: flags.config });
+  });
+
+  test.each(['0.0.0.0', '::', '192.168.1.2', 'log.example', '127.evil.example'])(
+    '%s is listened on only when told that it is insecure',
+    (host) => {
+      expect(() => serverOptions({ host }, {})).toThrow(/--insecure/);
+      const { allowedHosts } = serverOptions({ host, insecure: true, allowHost: ['log.example'] }, {});
+      expect(allowedHosts).toEqual(expect.arrayContaining([hostname(), '127.0.0.1', 'log.example']));
+      expect(allowedHosts).not.toContain('*');
+    },
+  );
+
+  test.each([
+    [{ httpPort: '65536' }, {}, /port/],
+    [{ httpPort: 'http' }, {}, /port/],
+    [{ corsOrigin: ['https://app.example/'] }, {}, /origin/],
+    [{ corsOrigin: ['*'] }, {}, /origin/],
+    [{}, { VARVE_LOG_LEVEL: 'loud' }, /VARVE_LOG_LEVEL/],
+  ])('%j is refused', (flags, env, message) => {
+    expect(() => serverOptions(flags, env)).toThrow(message);
+  });
+});
