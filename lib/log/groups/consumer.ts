@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { VarveError } from '../../errors.ts';
 import type { LogRecord } from '../../format/records/record.ts';
 import type { Random } from '../../ids.ts';
@@ -48,6 +49,8 @@ export interface ConsumerDeps extends SessionDeps {
   closing: AbortSignal;
 }
 
+const STEPS_A_TURN = 16;
+
 export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Consumer {
   const { group, topics, autoOffsetReset = 'earliest', maxRecords = 500 } = options;
   checkGroupId(group);
@@ -64,6 +67,7 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
   let session: Session | undefined;
   let failure: { error: unknown } | undefined;
   let finished: Promise<void> | undefined;
+  let steps = 0;
   let change = Promise.withResolvers<void>();
 
   function notify(): void {
@@ -105,6 +109,8 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
       })
       .finally(notify);
     while (!stopping.aborted) {
+      // What is cached is read without waiting for anything: renewals and other partitions must have their turn.
+      if (++steps % STEPS_A_TURN === 0) await setImmediate();
       if (failure) {
         await finish();
         throw failure.error;

@@ -223,6 +223,22 @@ describe('a consumer', () => {
     await consumer.close();
   });
 
+  it('lets everything else in the process have its turn, however fast it reads', async () => {
+    await log.append('orders', numbered(0, 5_000, 0));
+    const consumer = consume({ maxRecords: 10 });
+    await nextBatch(consumer);
+    let turns = 0;
+    const count = () => {
+      turns++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    await take(consumer, 4_000);
+    clearImmediate(next);
+    expect(turns).toBeGreaterThan(20);
+    await consumer.close();
+  });
+
   it('can be left and gone on with', async () => {
     await log.append('orders', numbered(0, 10));
     const consumer = consume({ maxRecords: 5 });
