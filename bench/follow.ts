@@ -49,7 +49,7 @@ async function oneTurn(log: Awaited<ReturnType<typeof openEmbedded>>, count: num
   const begun = performance.now();
   const appends: Promise<unknown>[] = [];
   for (let i = 0; i < count; i++) {
-    await delay(begun + ((i + 1) * 1000) / PER_SECOND - performance.now());
+    await delay(Math.max(0, begun + ((i + 1) * 1000) / PER_SECOND - performance.now()));
     const key = `${begun} ${i}`;
     sent.set(key, performance.now());
     appends.push(log.append(TOPIC, [{ key, value }]));

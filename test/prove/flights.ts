@@ -63,7 +63,7 @@ export const prove: Proof = async ({ size, folder, figure, claim }) => {
   );
 
   const lines = quakes.map(({ key, value }) => `{"key":${JSON.stringify(key)},"value":${value}}\n`).join('');
-  await varve(['produce', 'earthquakes', '--url', server.url], lines);
+  await varve(['produce', 'earthquakes', '--records', '--url', server.url], lines);
 
   const compareAll = async (how: string, read: (topic: string) => Promise<Expected>) => {
     const start = performance.now();
@@ -91,7 +91,7 @@ export const prove: Proof = async ({ size, folder, figure, claim }) => {
   });
   await compareAll('the command line', async (topic) => {
     const found: Expected = Array.from({ length: PARTITIONS }, () => []);
-    const output = await varve(['consume', topic, '--url', server.url, '--from', 'earliest']);
+    const output = await varve(['consume', topic, '--url', server.url, '--from', 'earliest', '--output', 'json']);
     for (const line of output.split('\n')) {
       if (line === '') continue;
       const { partition, key, value } = JSON.parse(line) as { partition: number; key: string; value: unknown };
