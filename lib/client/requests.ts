@@ -72,10 +72,18 @@ export function requests({ url, fetch, headers, signal, timeout, parse, clock }:
     }
   }
 
+  function answerOf({ url }: Response, text: string): unknown {
+    try {
+      return parse(text);
+    } catch {
+      throw new VarveError('UNKNOWN_SERVER_ERROR', `${url} did not answer JSON: is this a Varve server's address?`);
+    }
+  }
+
   return {
     json: <T>(method: string, path: string, options: RequestOptions = {}) =>
       send(method, path, options, async (response) =>
-        response.status === 204 ? (undefined as T) : (parse(await response.text()) as T),
+        response.status === 204 ? (undefined as T) : (answerOf(response, await response.text()) as T),
       ),
     stream: (path, options = {}) =>
       send('GET', path, options, (response) => {
@@ -133,7 +141,7 @@ async function errorOf(response: Response): Promise<VarveError> {
   const between = response.status === 502 || response.status === 503 || response.status === 504;
   return new VarveError(
     between ? 'NETWORK_EXCEPTION' : 'UNKNOWN_SERVER_ERROR',
-    `${response.url} answered ${response.status}, and not as Varve would: is this its address?`,
+    `${response.url} answered ${response.status}, not as Varve would: is this a Varve server's address?`,
   );
 }
 
