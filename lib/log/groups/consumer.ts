@@ -110,7 +110,10 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
       .finally(notify);
     while (!stopping.aborted) {
       // What is cached is read without waiting for anything: renewals and other partitions must have their turn.
-      if (++steps % STEPS_A_TURN === 0) await setImmediate();
+      if (++steps % STEPS_A_TURN === 0) {
+        await setImmediate();
+        continue;
+      }
       if (failure) {
         await finish();
         throw failure.error;

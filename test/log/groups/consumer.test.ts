@@ -287,6 +287,22 @@ describe('a consumer', () => {
     await log.groups.commit('billing', [{ topic: 'orders', partition: 0, offset: 4 }]);
   });
 
+  it('ends with its signal at whatever step it is', async () => {
+    await log.append('orders', numbered(0, 40));
+    for (let batches = 1; batches <= 20; batches++) {
+      const stop = new AbortController();
+      const consumer = consume({ group: `g${batches}`, maxRecords: 1, signal: stop.signal });
+      await take(consumer, 1);
+      // What it reads ahead is there: each step is one batch from here on.
+      await new Promise(setImmediate);
+      await take(consumer, batches);
+      const next = consumer[Symbol.asyncIterator]().next();
+      stop.abort();
+      await next;
+      await consumer.close();
+    }
+  });
+
   it('ends with its log', async () => {
     const consumer = consume();
     const waiting = consumer[Symbol.asyncIterator]().next();
