@@ -53,6 +53,8 @@ export interface ReadOptions {
   positions?: Readonly<Record<number, number>>;
   /** False: ends at the high watermark of the moment of the call. Default true: waits for more until the signal aborts, then ends. */
   follow?: boolean;
+  /** Bytes of batches that are read ahead of the caller, a partition; at least one whole batch. Default 1 MiB. */
+  maxBytes?: number;
   signal?: AbortSignal;
 }
 

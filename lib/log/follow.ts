@@ -21,7 +21,13 @@ const CHUNKS_READY = 16;
  * together at most CHUNKS_READY, so a slow caller costs no memory.
  */
 export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptions): AsyncGenerator<ReadRecord> {
-  const { partition, from = 'earliest', positions = {}, follow: endless = true } = options;
+  const {
+    partition,
+    from = 'earliest',
+    positions = {},
+    follow: endless = true,
+    maxBytes = DEFAULT_MAX_BYTES,
+  } = options;
   const stop = new AbortController();
   const signals = [stop.signal, deps.closing, ...(options.signal ? [options.signal] : [])];
   const signal = AbortSignal.any(signals);
@@ -58,12 +64,10 @@ export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptio
       }
       await slot();
       if (signal.aborted) return release();
-      const { records, next } = await deps.reader
-        .poll(of, offset, { maxBytes: DEFAULT_MAX_BYTES, signal })
-        .catch((error) => {
-          release();
-          throw error;
-        });
+      const { records, next } = await deps.reader.poll(of, offset, { maxBytes, signal }).catch((error) => {
+        release();
+        throw error;
+      });
       const wanted = endless ? records : records.filter((record) => record.offset < begin.latest);
       offset = next;
       if (wanted.length === 0) {
