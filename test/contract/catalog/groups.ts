@@ -99,6 +99,7 @@ export function groupsContract(subject: () => Subject): void {
       const group = freshName('group');
       const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
 
+      await groups.commit(group, 6, [{ ...at, offset: 3 }]);
       await groups.commit(group, 8, [{ ...at, offset: 5 }]);
 
       expect(await groups.commit(group, 7, [{ ...at, offset: 4 }])).toBe('fenced');

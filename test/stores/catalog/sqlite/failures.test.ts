@@ -67,6 +67,20 @@ describe('an append', () => {
     await catalog.close();
   });
 
+  it('keeps up to 300 bytes in the entry and more beside it, so that heads stay small', async () => {
+    const { catalog, subject } = await openMemory();
+    const at = await createPartition(subject);
+
+    await append(
+      catalog,
+      at,
+      [300, 301].map((size) => newEntry({ clock }, { bytes: systemRandom(size) })),
+    );
+
+    expect((await headOf(catalog, at)).tail.entries.map(({ place }) => place)).toEqual(['inline', 'chunk']);
+    await catalog.close();
+  });
+
   it.each([false, true])('whose signal aborts is of unknown outcome (in a thread of its own: %s)', async (worker) => {
     const { catalog, subject } = await openMemory(worker);
     const at = await createPartition(subject);
