@@ -1,5 +1,4 @@
 import {
-  type AttributeValue,
   BatchGetItemCommand,
   CreateTableCommand,
   DeleteItemCommand,
@@ -15,11 +14,9 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { type Clock, sleep } from '../../../clock.ts';
 import { VarveError } from '../../../errors.ts';
+import { type Item, type Marshalled, marshal, unmarshal, type Value } from './attributes.ts';
 
-/** Numbers travel as decimal strings, so whole numbers of up to 38 digits are exact. */
-export type Value = string | number | bigint | Uint8Array | readonly Value[];
-export type StoredValue = string | bigint | Uint8Array | StoredValue[];
-export type Item = Readonly<Record<string, StoredValue>>;
+export type { Item, StoredValue, Value } from './attributes.ts';
 
 export interface Key {
   pk: string;
@@ -315,6 +312,10 @@ export async function createTable(options: TableOptions): Promise<void> {
       'KAFKA_STORAGE_ERROR',
       'The DynamoDB table is still being made; open the log again in a minute.',
     );
+  } catch (cause) {
+    if (cause instanceof VarveError) throw cause;
+    const message = `DynamoDB did not make the table (${nameOf(cause)}); check its name, the endpoint and the rights.`;
+    throw new VarveError('KAFKA_STORAGE_ERROR', message, { cause });
   } finally {
     dynamodb.destroy();
   }
@@ -363,38 +364,6 @@ function failure(cause: unknown): Exclude<Answer<never>, { status: 'ok' }> {
   // An answer of 4xx says that the request was understood and not done; 408 is the one that does not.
   const understood = http !== undefined && http >= 400 && http < 500 && http !== 408;
   return { status: understood || error.name === 'CredentialsProviderError' ? 'rejected' : 'ambiguous', cause };
-}
-
-type Marshalled = Record<string, AttributeValue>;
-
-function marshal(item: object): Marshalled {
-  const out: Marshalled = {};
-  for (const [name, value] of Object.entries(item) as [string, Value][]) out[name] = toAttribute(value);
-  return out;
-}
-
-function toAttribute(value: Value): AttributeValue {
-  if (typeof value === 'string') return { S: value };
-  if (typeof value === 'number' || typeof value === 'bigint') return { N: value.toString() };
-  if (value instanceof Uint8Array) return { B: value };
-  return { L: value.map(toAttribute) };
-}
-
-function unmarshal(item: Marshalled): Item {
-  const out: Record<string, StoredValue> = {};
-  for (const [name, value] of Object.entries(item)) out[name] = fromAttribute(value);
-  return out;
-}
-
-function fromAttribute(value: AttributeValue): StoredValue {
-  if (value.S !== undefined) return value.S;
-  if (value.N !== undefined) return BigInt(value.N);
-  if (value.B !== undefined) return value.B;
-  if (value.L !== undefined) return value.L.map(fromAttribute);
-  throw new VarveError(
-    'KAFKA_STORAGE_ERROR',
-    'The table holds an attribute that Varve does not write; check who else writes to it.',
-  );
 }
 
 function unitsOf(response: unknown): number {
