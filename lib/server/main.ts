@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { pino } from 'pino';
 import { systemClock } from '../clock.ts';
@@ -11,12 +12,12 @@ import { listen } from './http-server.ts';
 import { inUrl, type ServerFlags, type ServerOptions, serverOptions } from './options.ts';
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** Milliseconds for what is in flight, and then for the log to become durable and close. */
-const PATIENCE = { drain: 8_000, close: 2_000 };
+/** Milliseconds: for what is in flight, then for the log to close, and how long a second signal may be the first one's echo. */
+const PATIENCE = { drain: 8_000, close: 2_000, echo: 500 };
 
 /**
  * Runs the log of a data folder behind its HTTP door until SIGTERM or SIGINT: then it takes no more, finishes what is in flight,
- * and closes. A second signal ends the process at once. Prints what runs on stdout, its own log on stderr. Answers the exit code.
+ * and closes. A second signal, later, ends the process at once. Prints what runs on stdout, its own log on stderr. Answers the exit code.
  */
 export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = process.env): Promise<number> {
   const stop = stopSignal();
@@ -62,18 +63,25 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
   }
 }
 
-/** The first SIGTERM or SIGINT. From then on, and once it is not wanted any more, they do what they do by default: end the process. */
+/**
+ * The first SIGTERM or SIGINT; a later one ends the process. Not at once: on Ctrl+C the terminal signals all that it started, and
+ * npm, which is one of them, hands the signal on a second time.
+ */
 function stopSignal(): { first: Promise<string>; ignore(): void } {
   const { promise: first, resolve } = Promise.withResolvers<string>();
-  const ignore = () => {
-    for (const name of STOP_SIGNALS) process.off(name, stop);
-  };
-  const stop = (name: string) => {
-    ignore();
+  let since: number | undefined;
+  const stop = (name: NodeJS.Signals) => {
+    since ??= systemClock.monotonic();
+    if (systemClock.monotonic() - since > PATIENCE.echo) process.exit(128 + constants.signals[name]);
     resolve(name);
   };
   for (const name of STOP_SIGNALS) process.on(name, stop);
-  return { first, ignore };
+  return {
+    first,
+    ignore() {
+      for (const name of STOP_SIGNALS) process.off(name, stop);
+    },
+  };
 }
 
 async function after(ms: number): Promise<false> {

@@ -127,7 +127,7 @@ describe('varve server', () => {
         }
       }
     });
-    await poll('the load is there', 10_000, () => (acknowledged.size > 400 ? true : undefined));
+    await poll('the load is there', 10_000, () => (acknowledged.size > 200 ? true : undefined));
     const begun = performance.now();
     expect(await server.stop()).toBe(EXIT.ok);
     expect(performance.now() - begun).toBeLessThan(5_000);
@@ -151,7 +151,15 @@ describe('varve server', () => {
     expect([...acknowledged]).toEqual([]);
   });
 
-  test('a second signal ends it at once, though a client holds on to a request', async () => {
+  test('a signal that comes twice, as npm and the terminal send it, still stops it well', async () => {
+    const server = await start();
+    process.kill(server.pid, 'SIGINT');
+    process.kill(server.pid, 'SIGINT');
+    expect(await server.stop()).toBe(EXIT.ok);
+    expect(server.output()).toContain('"stopped"');
+  });
+
+  test('another signal, half a second later, ends it at once, though a client holds on to a request', async () => {
     const server = await start();
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
     socket.on('error', () => {});
@@ -165,15 +173,15 @@ describe('varve server', () => {
     process.kill(server.pid, 'SIGTERM');
     await poll('it is stopping', 5_000, () => (server.output().includes('"stopping"') ? true : undefined));
     const begun = performance.now();
-    process.kill(server.pid, 'SIGTERM');
-    await poll('it is gone', 2_000, () => {
+    await poll('it is gone', 4_000, () => {
       try {
-        process.kill(server.pid, 0);
+        process.kill(server.pid, 'SIGTERM');
+        return undefined;
       } catch {
         return true;
       }
     });
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(performance.now() - begun).toBeLessThan(4_000);
     socket.destroy();
   });
 });

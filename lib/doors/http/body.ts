@@ -47,11 +47,27 @@ export async function withBody<T>(c: Context, door: Door, use: (body: Uint8Array
   if (length !== undefined && length > maxBodyBytes) throw tooLarge(maxBodyBytes);
   const release = await door.budget.take((length ?? maxBodyBytes) + (decompress ? maxBodyBytes : 0));
   try {
-    const sent = length === undefined ? await readChunks(c, maxBodyBytes) : new Uint8Array(await c.req.arrayBuffer());
+    const sent = await received(door, length === undefined ? readChunks(c, maxBodyBytes) : c.req.bytes());
     return await use(decompress ? await decompressed(sent, decompress, maxBodyBytes) : sent);
   } finally {
     release();
   }
+}
+
+/** Room is held for a body while it arrives: nobody may take for ever. */
+function received(door: Door, body: Promise<Uint8Array>): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const { maxReceiving } = door.limits;
+    const cancel = door.clock.schedule(maxReceiving, () =>
+      reject(
+        new HttpProblem(
+          'BODY_TOO_SLOW',
+          `The body did not arrive within ${maxReceiving} ms; send it in smaller parts.`,
+        ),
+      ),
+    );
+    body.then(resolve, reject).finally(cancel);
+  });
 }
 
 async function readChunks(c: Context, limit: number): Promise<Uint8Array> {

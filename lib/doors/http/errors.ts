@@ -60,6 +60,7 @@ const PROBLEMS = {
   NO_SUCH_RESOURCE: { status: 404, error_code: 404, code: 'INVALID_REQUEST' },
   METHOD_NOT_ALLOWED: { status: 405, error_code: 405, code: 'INVALID_REQUEST' },
   FORMAT_MISMATCH: { status: 406, error_code: 40601, code: 'INVALID_REQUEST' },
+  BODY_TOO_SLOW: { status: 408, error_code: 408, code: 'REQUEST_TIMED_OUT' },
   BODY_TOO_LARGE: { status: 413, error_code: 41302, code: 'MESSAGE_TOO_LARGE' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, error_code: 415, code: 'INVALID_REQUEST' },
   UNSUPPORTED_ENCODING: { status: 415, error_code: 41501, code: 'INVALID_REQUEST' },

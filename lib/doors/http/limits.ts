@@ -5,6 +5,8 @@ export interface HttpLimits {
   maxHeldBytes: number;
   /** Milliseconds that a request may wait for room; then it is refused with 429. Default 10,000. */
   maxQueueing: number;
+  /** Milliseconds within which a body must have arrived. Default 30,000. */
+  maxReceiving: number;
   /** Records in one produce request. Default 100,000. */
   maxRecords: number;
   /** How deep JSON may be nested. Default 500. */
@@ -13,7 +15,7 @@ export interface HttpLimits {
   maxReadBytes: number;
   /** Milliseconds that a read may wait for records. Default 30,000. */
   maxWait: number;
-  /** Partitions that all open event streams follow together; beyond it a stream is refused with 429. Default 2,000. */
+  /** Partitions that all open event streams follow together; beyond it a stream is refused with 429. Default 1,000. */
   maxFollowed: number;
   /** Partitions that one event stream may follow: their positions travel in every event's id. Default 256. */
   maxFollowedAtOnce: number;
@@ -29,11 +31,12 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   maxBodyBytes: 8 * MIB,
   maxHeldBytes: 64 * MIB,
   maxQueueing: 10_000,
+  maxReceiving: 30_000,
   maxRecords: 100_000,
   maxDepth: 500,
   maxReadBytes: 8 * MIB,
   maxWait: 30_000,
-  maxFollowed: 2_000,
+  maxFollowed: 1_000,
   maxFollowedAtOnce: 256,
   heartbeat: 15_000,
   maxStream: Number.POSITIVE_INFINITY,

@@ -68,17 +68,13 @@ function survey(bytes: Uint8Array): { depth: number; longNumbers: boolean } {
   return { depth: deepest, longNumbers };
 }
 
-/** The value as the schema has it. INVALID_BODY (or `problem`) names the places and what is expected there, never what was given. */
-export function check<T extends z.core.$ZodType>(
-  schema: T,
-  value: unknown,
-  problem: 'INVALID_BODY' | 'INVALID_PARAMETER' = 'INVALID_BODY',
-): z.output<T> {
+/** The value as the schema has it. INVALID_BODY names the places and what is expected there, never what was given. */
+export function check<T extends z.core.$ZodType>(schema: T, value: unknown): z.output<T> {
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
   const said = result.error.issues.slice(0, 3).map(({ path, message }) => {
     const at = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
     return at === '' ? message : `${at.replace(/^\./, '').slice(0, 200)}: ${message.slice(0, 300)}`;
   });
-  throw new HttpProblem(problem, `${said.join('; ')}.`);
+  throw new HttpProblem('INVALID_BODY', `${said.join('; ')}.`);
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../lib/clock.ts';
@@ -9,7 +11,7 @@ import { type RunningDoor, runDoor } from './running-door.ts';
 describe('bodies', () => {
   let door: RunningDoor;
   beforeAll(async () => {
-    door = await runDoor({ limits: { maxBodyBytes: 100_000, maxHeldBytes: 250_000 } });
+    door = await runDoor({ limits: { maxBodyBytes: 100_000, maxHeldBytes: 250_000, maxReceiving: 2_000 } });
     await door.log.topics.create('t');
   });
   afterAll(() => door.close());
@@ -55,6 +57,22 @@ describe('bodies', () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     expect((await door.log.offsets('t', 0)).latest).toBe(latest + 40);
+  });
+});
+
+describe('a body that does not come', () => {
+  test('is given up, and leaves its room to others', async () => {
+    const door = await runDoor({ limits: { maxBodyBytes: 100_000, maxHeldBytes: 100_000, maxReceiving: 100 } });
+    await door.log.topics.create('t');
+    const socket = connect(door.port, '127.0.0.1');
+    const head = ['POST /api/topics/t/records HTTP/1.1', 'host: localhost', 'content-type: application/json'];
+    socket.write(`${[...head, 'content-length: 90000', '', '['].join('\r\n')}`);
+    const [answer] = await once(socket.setEncoding('utf8'), 'data');
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+    expect(answer).toContain('"code":"REQUEST_TIMED_OUT"');
+    expect((await door.ask('POST', '/api/topics/t/records', [{ value: 'x'.repeat(90_000) }])).status).toBe(200);
+    if (!socket.closed) await once(socket, 'close');
+    await door.close();
   });
 });
 

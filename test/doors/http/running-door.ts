@@ -38,7 +38,7 @@ export async function runDoor(deps: Partial<HttpDoorDeps> & { config?: string[] 
       const response = await fetch(url + path, {
         method,
         headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-        ...(body !== undefined && { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+        ...(body !== undefined && { body: raw ? (body as NonNullable<RequestInit['body']>) : JSON.stringify(body) }),
       });
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: parsed(text) };

@@ -153,7 +153,7 @@ describe('v3 produce', () => {
       .split('\r\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));
-  const send = async (topic: string, body: BodyInit, headers: Record<string, string> = {}) => {
+  const send = async (topic: string, body: NonNullable<RequestInit['body']>, headers: Record<string, string> = {}) => {
     const response = await fetch(`${door.url}${root}/topics/${topic}/records`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },

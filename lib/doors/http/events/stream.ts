@@ -15,6 +15,8 @@ export interface StreamOptions {
 
 /** Characters of events that go out together. */
 const CHUNK = 64 * 1024;
+/** Bytes of batches that are read ahead, a partition. */
+const READ_AHEAD = 256 * 1024;
 /** Milliseconds that a browser waits before it comes back. */
 const RETRY = 1_000;
 
@@ -34,6 +36,7 @@ export function eventStream(
     .read(topic, {
       ...(single && { partition: [...positions.keys()][0]! }),
       positions: Object.fromEntries([...positions].map(([partition, seen]) => [partition, seen + 1])),
+      maxBytes: READ_AHEAD,
       signal: stop.signal,
     })
     [Symbol.asyncIterator]();
