@@ -1,0 +1,93 @@
+import { compactedName, segmentName } from '../../lib/format/segments/names.ts';
+import { createLog } from '../../lib/log/log.ts';
+import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
+import type { ObjectStore } from '../../lib/stores/objects/objects.ts';
+import type { VirtualClock } from './clock.ts';
+import type { HostSettings } from './host.ts';
+import { isSame } from './payload.ts';
+import { describe, type PartitionTruth, type Truth } from './truth.ts';
+import type { Check } from './verdict.ts';
+
+export interface Stores {
+  catalog: Catalog;
+  objects: ObjectStore;
+}
+
+type Violate = (check: Check, detail: string) => void;
+
+/** Partitions of topics that exist. */
+function* living(truth: Truth): Generator<PartitionTruth> {
+  for (const partition of truth.partitions()) {
+    const life = truth.lives(partition.topic).at(-1);
+    if (life?.id === partition.topicId && life.deleted === Number.POSITIVE_INFINITY) yield partition;
+  }
+}
+
+/** Every offset that may be read belongs to an entry whose bytes exist. */
+export async function checkReachable({ catalog, objects }: Stores, truth: Truth, violate: Violate): Promise<void> {
+  for (const at of living(truth)) {
+    const of = { topicId: at.topicId, partition: at.partition };
+    const head = await catalog.partitions.head(of);
+    if (!head) continue;
+    if (head.highWatermark !== at.records.length) {
+      violate('dense offsets', `${describe(at)} ends at ${head.highWatermark}, ${at.records.length} were appended`);
+    }
+    for (let offset = head.logStart; offset < head.highWatermark; ) {
+      const run = await catalog.partitions.find(of, offset, {
+        ...head,
+        tail: { ...head.tail, base: head.highWatermark },
+      });
+      if (!run || run.base > offset) return violate('bytes exist', `offset ${offset} of ${describe(at)} is nowhere`);
+      let base = run.base;
+      for (const entry of run.entries) {
+        if (entry.place === 'segment' && base + entry.count > head.logStart) {
+          const name = run.level === 1 ? compactedName(of, run.generation!, entry.id) : segmentName(entry.id);
+          const object = await objects.stat(name);
+          if (!object) violate('bytes exist', `${name} is gone, offset ${base} of ${describe(at)} is in it`);
+        } else if (entry.place === 'chunk' && !(await catalog.partitions.chunk(of, entry.id))) {
+          violate('bytes exist', `the chunk of offset ${base} of ${describe(at)} is gone`);
+        }
+        base += entry.count;
+      }
+      if (base <= offset) return violate('bytes exist', `offset ${offset} of ${describe(at)} is nowhere`);
+      offset = base;
+    }
+  }
+}
+
+/** A log without faults, caches or history reads everything: it is what the truth says. */
+export async function audit(
+  { catalog, objects }: Stores,
+  truth: Truth,
+  clock: VirtualClock,
+  { brokerConfig, prices }: HostSettings,
+  violate: Violate,
+): Promise<void> {
+  await checkReachable({ catalog, objects }, truth, violate);
+  const random = (n: number) => new Uint8Array(n);
+  const kept = {
+    catalog: { ...catalog, close: async () => {} },
+    objects: { ...objects, close: async () => {} },
+  };
+  const log = createLog({ ...kept, clock, random, brokerConfig, prices });
+  for (const at of living(truth)) {
+    const { topic, partition, records, logStarts } = at;
+    let next = logStarts.at(-1)!.offset;
+    try {
+      for await (const record of log.read(topic, { partition, follow: false })) {
+        const placed = records[record.offset];
+        const payload = placed && truth.payload(placed.name);
+        if (record.offset !== next || !payload || !isSame(record, payload)) {
+          return violate('acknowledged is there', `${describe(at)} has something else than ${placed?.name} at ${next}`);
+        }
+        next++;
+      }
+    } catch (error) {
+      return violate('bytes exist', `${describe(at)} cannot be read at ${next}: ${(error as Error).message}`);
+    }
+    if (next !== records.length) {
+      violate('acknowledged is there', `${describe(at)} can be read up to ${next} of ${records.length}`);
+    }
+  }
+  await log.close();
+}

@@ -1,0 +1,97 @@
+import type { Clock } from '../../lib/clock.ts';
+
+/**
+ * Time that passes only when nothing else is left to do: a timer fires when every promise before it is settled, so that a run
+ * depends on nothing but its seed.
+ */
+export interface VirtualClock extends Clock {
+  /** Timers that fired. */
+  readonly fired: number;
+  /** Fires timers until `done` holds. False when `until` (by `monotonic`) comes first, or when no timer is left. */
+  run(until: number, done: () => boolean): Promise<boolean>;
+}
+
+interface Timer {
+  due: number;
+  order: number;
+  run: (() => void) | undefined;
+}
+
+/** The wall clock at the beginning. */
+const EPOCH = Date.UTC(2026, 0, 1);
+
+export function createClock(): VirtualClock {
+  const timers: Timer[] = [];
+  let time = 0;
+  let order = 0;
+  let fired = 0;
+
+  const before = (a: Timer, b: Timer) => a.due < b.due || (a.due === b.due && a.order < b.order);
+
+  function push(timer: Timer): void {
+    let at = timers.push(timer) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!before(timer, timers[parent]!)) break;
+      timers[at] = timers[parent]!;
+      at = parent;
+    }
+    timers[at] = timer;
+  }
+
+  function pop(): Timer | undefined {
+    const first = timers[0];
+    const last = timers.pop();
+    if (!first || !last || timers.length === 0) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= timers.length) break;
+      if (child + 1 < timers.length && before(timers[child + 1]!, timers[child]!)) child++;
+      if (!before(timers[child]!, last)) break;
+      timers[at] = timers[child]!;
+      at = child;
+    }
+    timers[at] = last;
+    return first;
+  }
+
+  return {
+    get fired() {
+      return fired;
+    },
+    now: () => EPOCH + Math.floor(time),
+    monotonic: () => time,
+    schedule(ms, run) {
+      const timer: Timer = { due: time + Math.max(0, ms), order: order++, run };
+      push(timer);
+      return () => {
+        timer.run = undefined;
+      };
+    },
+    async run(until, done) {
+      await settled();
+      while (!done()) {
+        const timer = pop();
+        if (!timer) return false;
+        if (!timer.run) continue;
+        if (timer.due > until) {
+          push(timer);
+          return false;
+        }
+        time = Math.max(time, timer.due);
+        const { run } = timer;
+        timer.run = undefined;
+        fired++;
+        run();
+        await settled();
+      }
+      return true;
+    },
+  };
+}
+
+/** Immediates run when the queue of settled promises is empty. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

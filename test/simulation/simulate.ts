@@ -1,0 +1,265 @@
+import { sleep } from '../../lib/clock.ts';
+import { openSqlite } from '../../lib/stores/catalog/sqlite/sqlite.ts';
+import { openMemory } from '../../lib/stores/objects/memory.ts';
+import { audit, checkReachable } from './audit.ts';
+import type { Bug } from './bugs.ts';
+import { ask, type Client, type World } from './client.ts';
+import { admin } from './clients/admin.ts';
+import { appender } from './clients/appender.ts';
+import { consumer, GROUP } from './clients/consumer.ts';
+import { follower } from './clients/follower.ts';
+import { producer } from './clients/producer.ts';
+import { reader } from './clients/reader.ts';
+import { resender } from './clients/resender.ts';
+import { compactor, sweeper } from './clients/upkeep.ts';
+import { createClock } from './clock.ts';
+import { createDice } from './dice.ts';
+import { createGroupTruth } from './group-truth.ts';
+import { createHost, type Host } from './host.ts';
+import { createModel } from './model.ts';
+import { CALM, createNetwork, LATE_AT_MOST_MS } from './network.ts';
+import { observeCatalog, observeObjects } from './observe.ts';
+import { createProcess } from './process.ts';
+import { createSettings } from './settings.ts';
+import { FLEETING, GROWING, STEADY } from './topics.ts';
+import { createTrace } from './trace.ts';
+import { createTruth } from './truth.ts';
+import type { Check, Violation } from './verdict.ts';
+
+export interface SimulationOptions {
+  seed: number;
+  /** Of virtual time under faults; what was begun is then finished without. */
+  minutes: number;
+  bug?: Bug;
+  /** Lines of the trace that are kept. */
+  keep?: number;
+}
+
+export interface Outcome {
+  seed: number;
+  violations: Violation[];
+  /** How often what happened. */
+  counts: Map<string, number>;
+  /** Milliseconds of virtual time. */
+  elapsed: number;
+  /** Timers that fired. */
+  steps: number;
+  /** The same for the same seed. */
+  hash: string;
+  trace: readonly string[];
+}
+
+/** Long enough for every time-out, lease and late request. */
+const HEALING_MS = 2 * LATE_AT_MOST_MS;
+const LAST_CALLS_MS = 3_600_000;
+const LONGEST_FREEZE_MS = 60_000;
+const CHECK_EVERY_MS = 10_000;
+
+/** One run: several processes with a log each over the same stores, clients, upkeep and faults, all from one seed. */
+export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: [] }, keep = 0 }: SimulationOptions) {
+  const dice = createDice(seed);
+  const clock = createClock();
+  const trace = createTrace(clock.monotonic, keep);
+  const drawn = createSettings(dice.fork());
+  const settings = bug.settings?.(drawn) ?? drawn;
+  const counts = new Map<string, number>();
+  const violations: Violation[] = [];
+  const now = clock.monotonic;
+  const note = trace.note;
+  const count = (what: string) => void counts.set(what, (counts.get(what) ?? 0) + 1);
+  const violate = (check: Check, detail: string) => {
+    note(`VIOLATION ${check}: ${detail}`);
+    violations.push({ check, detail, at: now() });
+  };
+
+  const truth = createTruth({ now, violate, note, count });
+  const groups = createGroupTruth({ truth, now, violate, note, count });
+  const model = createModel(truth, settings.sweep.grace, violate);
+  const network = createNetwork({ clock, dice: dice.fork(), trace, count });
+  const bugDice = dice.fork();
+  const sqlite = await openSqlite({ path: ':memory:', clock, random: dice.fork().bytes });
+  const memory = openMemory();
+  const stores = {
+    catalog: bug.catalog?.(sqlite, bugDice) ?? sqlite,
+    objects: bug.objects?.(memory, bugDice) ?? memory,
+  };
+  const observed = {
+    catalog: observeCatalog(stores.catalog, truth, groups),
+    objects: observeObjects(stores.objects, truth),
+  };
+
+  const hosts: Host[] = [];
+  const hostDice = dice.fork();
+  function start(): Host {
+    const name = `host${hosts.length}`;
+    const skew = hostDice.int(-settings.skew, settings.skew);
+    const process = createProcess(name, clock, { wall: skew, monotonic: hostDice.int(0, 1_000_000) });
+    const catalog = network.catalog(process, observed.catalog);
+    const host = createHost(
+      process,
+      hostDice.fork(),
+      {
+        catalog: bug.client?.(catalog, bugDice) ?? catalog,
+        objects: network.objects(process, observed.objects),
+      },
+      settings.host,
+    );
+    hosts.push(host);
+    note(`${name} starts`);
+    return host;
+  }
+  const living = () => hosts.filter(({ process }) => process.alive);
+
+  let phase: ReturnType<World['phase']> = 'chaos';
+  const onOver = new Set<() => void>();
+  const world: World = {
+    clock,
+    truth,
+    groups,
+    model,
+    host: (own) => own.pick(living()),
+    phase: () => phase,
+    whenOver(run) {
+      onOver.add(run);
+      return () => onOver.delete(run);
+    },
+    violate,
+    note,
+    count,
+  };
+
+  const running = new Set<string>();
+  function spawn(name: string, act: (client: Client) => Promise<void>): void {
+    running.add(name);
+    act({ name, dice: dice.fork(), world })
+      .catch((error: unknown) => violate('errors are known', `${name} ended: ${(error as Error).stack}`))
+      .finally(() => running.delete(name));
+  }
+
+  const failures = dice.fork();
+  async function weather(): Promise<void> {
+    while (phase === 'chaos') {
+      network.weather = failures.chance(0.3) ? CALM : settings.storm;
+      await sleep(clock, failures.around(15_000));
+    }
+  }
+  async function freezes(): Promise<void> {
+    for (;;) {
+      await sleep(clock, failures.around(settings.freezeEvery));
+      if (phase !== 'chaos') return;
+      const { process } = failures.pick(living());
+      const ms = Math.min(failures.around(settings.freezeFor), LONGEST_FREEZE_MS);
+      note(`${process.name} freezes for ${ms.toFixed(0)}`);
+      count('freezes');
+      process.freeze(ms);
+    }
+  }
+  async function kills(): Promise<void> {
+    for (;;) {
+      await sleep(clock, failures.around(settings.killEvery));
+      if (phase !== 'chaos') return;
+      const { process } = failures.pick(living());
+      note(`${process.name} is killed`);
+      count('kills');
+      process.kill();
+      // The others may be dead or frozen for a while: clients always find one that runs.
+      start();
+    }
+  }
+  async function checks(): Promise<void> {
+    while (phase === 'chaos') {
+      await sleep(clock, CHECK_EVERY_MS);
+      await checkReachable(stores, truth, violate);
+    }
+  }
+
+  try {
+    while (hosts.length < settings.hosts) start();
+    const { topics } = observed.catalog;
+    for (const [name, partitions] of [
+      [STEADY, failures.int(1, 3)],
+      [GROWING, 1],
+      [FLEETING, 1],
+    ] as const) {
+      const id = `${name}-${Buffer.from(dice.bytes(4)).toString('hex')}`;
+      await topics.create({ name, id, partitions, config: {}, created: clock.now() });
+    }
+
+    const { clients, sweep } = settings;
+    const many = (n: number, name: string, act: (client: Client) => Promise<void>) => {
+      for (let i = 0; i < n; i++) spawn(`${name}${i}`, act);
+    };
+    many(clients.appenders, 'appender', appender);
+    many(clients.resenders, 'resender', resender);
+    many(clients.producers, 'producer', producer);
+    many(clients.readers, 'reader', reader);
+    many(clients.consumers, 'consumer', consumer);
+    many(1, 'admin', admin);
+    many(2, 'compactor', compactor(sweep));
+    many(2, 'sweeper', sweeper(sweep));
+    for (const topic of [STEADY, GROWING, FLEETING]) many(1, `follower-${topic}-`, follower(topic));
+    for (const act of [weather, freezes, kills, checks]) void act();
+
+    const end = minutes * 60_000;
+    await clock.run(end, () => violations.length > 0);
+    phase = 'healing';
+    note('nothing fails any more');
+    network.weather = CALM;
+    if (violations.length === 0) await clock.run(end + HEALING_MS, () => violations.length > 0);
+    if (violations.length === 0) await finish();
+  } catch (error) {
+    violate('errors are known', `the run ended: ${(error as Error).stack}`);
+  } finally {
+    phase = 'over';
+    for (const { process } of hosts) process.kill();
+  }
+
+  async function finish(): Promise<void> {
+    phase = 'over';
+    for (const run of [...onOver]) run();
+    const last = now() + LAST_CALLS_MS;
+    if (!(await clock.run(last, () => running.size === 0))) {
+      return violate('calls end', `${[...running].join(', ')} never end`);
+    }
+    const partitions = [...truth.partitions()].filter(({ topic }) => topic === STEADY || topic === GROWING);
+    for (const { topicId, topic, partition, records, logStarts } of partitions) {
+      const committed = groups.offset(GROUP, { topicId, partition }) ?? 0;
+      if (committed < records.length && logStarts.at(-1)!.offset < records.length) {
+        violate(
+          'all is read',
+          `the group is at ${committed} of ${topic}[${partition}], which ends at ${records.length}`,
+        );
+      }
+    }
+    let closed = 0;
+    const closer: Client = { name: 'closer', dice: dice.fork(), world };
+    for (const host of living()) {
+      void ask(closer, host, 'close', { errors: [] }, (log) => log.close()).finally(() => closed++);
+    }
+    if (!(await clock.run(last, () => closed === living().length))) violate('nothing held', 'a log does not close');
+    for (const { process } of living()) {
+      if (process.timers() + network.pending(process) === 0) continue;
+      const left = `${process.timers()} timers and ${network.pending(process)} requests`;
+      violate('nothing held', `${process.name} is closed and has ${left}`);
+    }
+    model.finish();
+    let audited = false;
+    const done = audit(stores, truth, clock, settings.host, violate).finally(() => {
+      audited = true;
+    });
+    await clock.run(Number.POSITIVE_INFINITY, () => audited);
+    await done;
+  }
+
+  await sqlite.close();
+  const outcome: Outcome = {
+    seed,
+    violations,
+    counts,
+    elapsed: now(),
+    steps: clock.fired,
+    hash: trace.hash(),
+    trace: trace.lines,
+  };
+  return outcome;
+}
