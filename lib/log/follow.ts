@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { VarveError } from '../errors.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
 import type { From, ReadOptions, ReadRecord } from './event-log.ts';
@@ -17,8 +18,8 @@ export interface FollowDeps {
 const CHUNKS_READY = 16;
 
 /**
- * Reads partitions side by side, each in its order. A partition holds at most one chunk that the caller has not taken, and all
- * together at most CHUNKS_READY, so a slow caller costs no memory.
+ * Reads partitions side by side, each in its order. All together they read at most CHUNKS_READY chunks ahead of the caller, and
+ * take turns in that, so a slow caller costs no memory and no partition starves another.
  */
 export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptions): AsyncGenerator<ReadRecord> {
   const {
@@ -101,6 +102,8 @@ export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptio
         }
         // Released only now: what the caller is working on counts.
         release();
+        // What is cached is read without waiting for anything: the rest of the process must have its turn.
+        await setImmediate();
         continue;
       }
       if (failure) throw failure;

@@ -218,6 +218,26 @@ describe('appending and reading', () => {
       expect(seen.get(partition)).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
   });
 
+  it('lets the process have its turns while a reader goes through what is cached', async () => {
+    await log.topics.create('cached', { config: { 'max.message.bytes': '2000' } });
+    for (let i = 0; i < 20; i++) {
+      await log.append(
+        'cached',
+        Array.from({ length: 2_500 }, (_, j) => ({ value: `${i}:${j}` })),
+      );
+    }
+    let turns = 0;
+    let reading = true;
+    const count = () => {
+      turns++;
+      if (reading) setImmediate(count);
+    };
+    setImmediate(count);
+    expect(await readAll(log, 'cached')).toHaveLength(50_000);
+    reading = false;
+    expect(turns).toBeGreaterThan(2);
+  });
+
   it('finds the first record at or after a time, outliers and all', async () => {
     await log.topics.create('timed');
     const base = Date.now() - 100_000;
