@@ -59,7 +59,7 @@ export function createReader(deps: ReaderDeps): Reader {
 
   async function runAt(of: TopicIdPartition, offset: number, head: Head): Promise<Run | undefined> {
     if (offset >= head.tail.base) return head.tail;
-    const key = `${of.topicId}#${of.partition}`;
+    const key = keyOf(of);
     const known = runs.get(key);
     const counts = known && (known.level === 1 ? known.generation === head.generation : known.base >= head.frontier);
     if (counts && offset >= known.base && offset < endOf(known)) return known;
@@ -90,6 +90,14 @@ export function createReader(deps: ReaderDeps): Reader {
     return located;
   }
 
+  async function load(of: TopicIdPartition, offset: number, head: Head, maxBytes: number): Promise<Uint8Array[]> {
+    const located = await locate(of, offset, head, maxBytes);
+    if (located.length === 0 && offset < head.highWatermark) {
+      throw new VarveError('KAFKA_STORAGE_ERROR', `offset ${offset} could not be found; read again`);
+    }
+    return batches.load(located);
+  }
+
   async function fetch(of: TopicIdPartition, offset: number, options: FetchOptions = {}): Promise<Fetched> {
     const { maxBytes = DEFAULT_MAX_BYTES, wait = 0, signal } = options;
     const until = clock.monotonic() + Math.min(wait, MAX_WAIT_MS);
@@ -101,16 +109,18 @@ export function createReader(deps: ReaderDeps): Reader {
       head = await headFor(of, offset);
       if (head === before) break;
     }
-    const located = await locate(of, offset, head, Math.min(maxBytes, MAX_FETCH_BYTES));
-    if (located.length === 0 && offset < head.highWatermark) {
-      // The log start passed the offset, or the partition went, since the head was seen.
+    const most = Math.min(maxBytes, MAX_FETCH_BYTES);
+    let loaded: Uint8Array[];
+    try {
+      loaded = await load(of, offset, head, most);
+    } catch (error) {
+      if (!(error instanceof VarveError && error.code === 'KAFKA_STORAGE_ERROR')) throw error;
+      // The log start may have passed the offset, or compaction replaced what an older head points to: look once more.
       heads.forget(of);
-      const now = await headFor(of, offset);
-      if (offset < now.highWatermark) {
-        throw new VarveError('KAFKA_STORAGE_ERROR', `offset ${offset} could not be found; read again`);
-      }
+      runs.delete(keyOf(of));
+      head = await headFor(of, offset);
+      loaded = await load(of, offset, head, most);
     }
-    const loaded = await batches.load(located);
     for (const batch of loaded) meter.fetched(batch.length);
     return { batches: loaded, highWatermark: head.highWatermark, logStart: head.logStart };
   }
@@ -168,6 +178,10 @@ export function createReader(deps: ReaderDeps): Reader {
   }
 
   return { fetch, poll, offsetAt };
+}
+
+function keyOf(of: TopicIdPartition): string {
+  return `${of.topicId}#${of.partition}`;
 }
 
 function endOf(run: Run): number {
