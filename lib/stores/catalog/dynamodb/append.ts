@@ -45,6 +45,8 @@ interface Lane {
   head: SeenHead | undefined;
   /** Attempts since the last one that was applied. */
   tries: number;
+  /** Resolves when the queue is empty. */
+  drained: Promise<void>;
 }
 
 export interface Appender {
@@ -54,7 +56,7 @@ export interface Appender {
 }
 
 export function appender(engine: Engine, marks: Marks): Appender {
-  const lanes = new Map<string, { lane: Lane; drained: Promise<void> }>();
+  const lanes = new Map<string, Lane>();
   const heads = new LRUCache<string, SeenHead>({ max: HEADS });
   const chunkPuts = pLimit(CHUNK_PUTS);
   let ticks = 0;
@@ -67,7 +69,14 @@ export function appender(engine: Engine, marks: Marks): Appender {
     check(entries);
     if (entries.length === 0) return { outcomes: [] };
     const name = key.head(to).pk;
-    const lane = lanes.get(name)?.lane ?? { at: to, queue: [], bytes: 0, head: heads.get(name), tries: 0 };
+    const lane = lanes.get(name) ?? {
+      at: to,
+      queue: [],
+      bytes: 0,
+      head: heads.get(name),
+      tries: 0,
+      drained: Promise.resolve(),
+    };
     const bytes = entries.reduce((sum, entry) => sum + (entry.bytes?.length ?? 0), 0);
     if (lane.queue.length + entries.length > WAITING_ENTRIES || lane.bytes + bytes > WAITING_BYTES) {
       const cause = new VarveError(
@@ -84,7 +93,10 @@ export function appender(engine: Engine, marks: Marks): Appender {
     if (signal?.aborted) aborted();
     lane.bytes += bytes;
     lane.queue.push(...call.slots);
-    if (!lanes.has(name)) lanes.set(name, { lane, drained: drain(name, lane) });
+    if (!lanes.has(name)) {
+      lanes.set(name, lane);
+      lane.drained = drain(name, lane);
+    }
     await call.done;
     lane.bytes -= bytes;
     cancel();
@@ -119,7 +131,11 @@ export function appender(engine: Engine, marks: Marks): Appender {
       };
       if (place !== 'chunk') isReady();
       else {
-        chunkPuts(() => putChunk(at, entry)).then(isReady, (cause) => slot.settle({ status: 'unknown', cause }));
+        const put = async () => slot.settled || (await putChunk(at, entry));
+        chunkPuts(put).then(
+          () => isReady(),
+          (cause) => slot.settle({ status: 'unknown', cause }),
+        );
       }
       return slot;
     });
@@ -155,29 +171,29 @@ export function appender(engine: Engine, marks: Marks): Appender {
     await Promise.all(front.map((slot) => slot.ready));
     const slots = front.filter((slot) => !slot.settled);
     if (slots.length === 0) return;
-    const head = fresh(lane.head) ?? (await look(lane));
+    let head = fresh(lane.head) ?? (await look(lane));
     if (!head) return;
-
-    const spilled = new Map<number, ProducerState | undefined>();
-    await forEach(absentees(slots, head.item), LOOKUPS, async (id) => {
-      spilled.set(id, await readSpilled(engine, lane.at, id));
-    });
-    const planned = plan(slots, head.item, spilled);
+    let judged = await judgeBy(head.item, lane.at, slots);
     // Nobody is turned away by a head that is older than the question.
-    if (planned.decided.some(({ slot, verdict }) => verdict.status === 'refused' && slot.arrived > head.tick)) {
-      await look(lane);
-      return;
+    const { tick } = head;
+    if (judged.decided.some(({ slot, verdict }) => verdict.status === 'refused' && slot.arrived > tick)) {
+      head = await look(lane);
+      if (!head) return;
+      judged = await judgeBy(head.item, lane.at, slots);
     }
-    for (const { slot, verdict } of planned.decided) await settle(lane.at, slot, verdict, head.item, spilled);
-    if (planned.group.length === 0) return;
+    for (const { slot, verdict } of judged.decided) await settle(lane.at, slot, verdict, head.item, judged.spilled);
+    if (judged.group.length === 0) return;
+    if (head.item.wire.length < TAIL_LIMIT) return send(lane, judged, head);
+    await backOff(engine, lane.tries++);
+    if (overdue(head.item, engine)) await rollQuietly(lane, head.item);
+    await look(lane);
+  }
 
-    if (head.item.wire.length >= TAIL_LIMIT) {
-      await backOff(engine, lane.tries++);
-      if (overdue(head.item, engine)) await roll(engine, lane.at, head.item);
-      await look(lane);
-      return;
-    }
-    await send(lane, planned, head);
+  /** Spilled producers are read after the head that lacks them. */
+  async function judgeBy(head: HeadItem, at: TopicIdPartition, slots: readonly Slot[]) {
+    const spilled = new Map<number, ProducerState | undefined>();
+    await forEach(absentees(slots, head), LOOKUPS, async (id) => spilled.set(id, await readSpilled(engine, at, id)));
+    return { ...plan(slots, head, spilled), spilled };
   }
 
   async function send(lane: Lane, planned: Plan, seen: SeenHead): Promise<void> {
@@ -198,8 +214,8 @@ export function appender(engine: Engine, marks: Marks): Appender {
       return;
     }
     lane.tries = 0;
-    const roll = crossed(result.head, planned.group.length) || overdue(result.head, engine);
-    const rolling = roll ? rollQuietly(lane, result.head) : undefined;
+    const due = crossed(result.head, planned.group.length) || overdue(result.head, engine);
+    const rolling = due ? rollQuietly(lane, result.head) : undefined;
     // A process that lives on answers first; a function may be frozen once it has answered.
     if (!marks.self) await rolling;
     let base = result.base;
@@ -258,7 +274,7 @@ export function appender(engine: Engine, marks: Marks): Appender {
   return {
     append,
     async drained() {
-      await Promise.all([...lanes.values()].map((one) => one.drained));
+      await Promise.all([...lanes.values()].map((lane) => lane.drained));
     },
   };
 }

@@ -94,15 +94,22 @@ export function storageError(cause: unknown): VarveError {
   );
 }
 
-/** Runs `work` over the items, at most `width` at a time. The first failure is thrown after those under way have ended. */
+/** Runs `work` over the items, at most `width` at a time. A failure is thrown once those under way have ended; no more begin. */
 export async function forEach<T>(
   items: readonly T[],
   width: number,
   work: (item: T) => Promise<unknown>,
 ): Promise<void> {
   const rest = items.values();
+  let failed = false;
   const worker = async () => {
-    for (const item of rest) await work(item);
+    for (const item of rest) {
+      if (failed) return;
+      await work(item).catch((cause) => {
+        failed = true;
+        throw cause;
+      });
+    }
   };
   const done = await Promise.allSettled(Array.from({ length: Math.min(width, items.length) }, worker));
   for (const one of done) if (one.status === 'rejected') throw one.reason;

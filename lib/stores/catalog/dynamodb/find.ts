@@ -1,6 +1,7 @@
+import { VarveError } from '../../../errors.ts';
 import type { TimeId } from '../../../ids.ts';
 import type { Head, ProducerBatch, Run, TopicIdPartition } from '../partitions.ts';
-import { backOff, type Engine, first, obtain, scan, storageError } from './engine.ts';
+import { backOff, type Engine, first, obtain, scan } from './engine.ts';
 import { type HeadItem, readHead } from './head.ts';
 import { key } from './keys.ts';
 import { covers, decodeRun, endOf, placed, runningMax } from './runs.ts';
@@ -52,7 +53,10 @@ export async function find(engine: Engine, at: TopicIdPartition, offset: number,
     if (look > 1) await backOff(engine, look);
     head = (await readHead(engine, at))?.head;
   }
-  throw storageError(undefined);
+  throw new VarveError(
+    'KAFKA_STORAGE_ERROR',
+    'An offset is neither in the tail, nor in a page, nor in the index; verify the log.',
+  );
 }
 
 export async function findTimestamp(engine: Engine, at: TopicIdPartition, timestamp: number): Promise<Run | undefined> {

@@ -6,11 +6,12 @@ import { type ProducerState, unpack } from './sequence.ts';
 
 /**
  * Producers leave the head by age, in a roll, and are kept beside it for days: `s` state, `b` base offset of the last batch,
- * `x` expiry. Idle time is counted in ticks of the head (e0, e1), since a state holds no time.
+ * `x` expiry (seconds, as DynamoDB's
+ * time to live has it). Idle time is counted in ticks of the head (e0, e1), since a state holds no time.
  */
 
 const TICK_MS = 3_600_000;
-const SPILLED_FOR_MS = 7 * 24 * 3_600_000;
+const SPILLED_FOR_S = 7 * 24 * 3_600;
 /** Producers that leave in one roll: what one update's condition has room for, beside the marks. */
 const EVICTIONS = 60;
 const PUTS = 8;
@@ -38,7 +39,7 @@ export async function spill(engine: Engine, at: TopicIdPartition, { producers }:
           ...key.producer(at, producerOf(name)),
           s: state,
           b: unpack(state).base,
-          x: now + SPILLED_FOR_MS,
+          x: Math.ceil(now / 1_000) + SPILLED_FOR_S,
         },
         condition: 'attribute_not_exists(pk) OR b <= :b',
         values: { ':b': unpack(state).base },
@@ -54,5 +55,5 @@ export async function readSpilled(
   producerId: number,
 ): Promise<ProducerState | undefined> {
   const item = await obtain(engine, () => engine.table.get(key.producer(at, producerId), { consistent: true }));
-  return item && Number(item.x) > engine.clock.now() ? unpack(item.s as bigint) : undefined;
+  return item && Number(item.x) * 1_000 > engine.clock.now() ? unpack(item.s as bigint) : undefined;
 }

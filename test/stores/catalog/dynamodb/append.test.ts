@@ -251,6 +251,7 @@ describe.skipIf(dynoxideMissing)(`an append to DynamoDB${dynoxideMissing ? ` (${
 
     expect(outcomes).toMatchObject([{ status: 'unknown' }]);
     expect(seen.filter(isAppend)).toEqual([]);
+    expect((await process.partitions.append(at, [newEntry()])).outcomes).toEqual([appendedAt(0)]);
   });
 
   it('that the table rejects is unknown without more ado', async () => {
