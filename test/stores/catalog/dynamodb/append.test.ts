@@ -14,6 +14,7 @@ import {
 import type { Entry, NewEntry, TopicIdPartition } from '../../../../lib/stores/catalog/partitions.ts';
 import { judgeHistory } from '../../../faults/append-history.ts';
 import { type Hook, hookedTable, isAppend, isMark, type Request } from '../../../faults/table.ts';
+import { travelClock } from '../../../support/clock.ts';
 import { type Dynoxide, dynoxideMissing, startDynoxide } from '../../../support/dynoxide.ts';
 import { poll } from '../../../support/poll.ts';
 
@@ -328,6 +329,38 @@ describe.skipIf(dynoxideMissing)(`an append to DynamoDB${dynoxideMissing ? ` (${
     expect(told.at(-1)!.outcome).toEqual(appendedAt(100));
     expect((await other.partitions.head(at))!.tail.entries.length).toBeLessThan(96);
     expect(await judgeHistory(other, at, told)).toMatchObject({ doubled: 0, lost: 0, wrong: 0 });
+  });
+
+  it('of a producer that left the head twice is judged by the later state, also when the earlier spill lands late', async () => {
+    const clock = travelClock();
+    const spills: (() => Promise<unknown>)[] = [];
+    const process = await openProcess(
+      (request, send) => {
+        if (request.operation === 'put' && request.put.item.sk.startsWith('producer#')) spills.push(send);
+        return send();
+      },
+      'cancel',
+      clock,
+    );
+    const at = await createPartition(process);
+    const letItLeave = async () => {
+      const before = spills.length;
+      for (let hours = 0; spills.length === before; hours += 2) {
+        expect(hours).toBeLessThan(20);
+        clock.advance(2 * 3_600_000);
+        await outcomes(process, at, ...Array.from({ length: 40 }, () => newEntry()));
+      }
+    };
+    await outcomes(process, at, batch(1, 0));
+    await letItLeave();
+    const next = await outcomes(process, at, batch(1, 1));
+    await letItLeave();
+
+    await spills[0]!();
+
+    expect(spills).toHaveLength(2);
+    expect(await outcomes(process, at, batch(1, 1))).toEqual([{ ...next[0], status: 'duplicate' }]);
+    expect(await outcomes(process, at, batch(1, 2))).toMatchObject([{ status: 'appended' }]);
   });
 
   it('costs about 1.1 write units, its share of rolling included', async () => {
