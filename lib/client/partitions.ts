@@ -1,3 +1,4 @@
+import { VarveError } from '../errors.ts';
 import type { ReadRecord } from './records.ts';
 import { path, type Requests } from './requests.ts';
 
@@ -35,7 +36,7 @@ export interface Partitions {
   /** One read. OFFSET_OUT_OF_RANGE outside [log start, high watermark]. */
   poll(topic: string, partition: number, from: From, options?: PollOptions): Promise<Polled>;
   offsets(topic: string, partition: number, options?: { signal?: AbortSignal }): Promise<OffsetRange>;
-  /** Where `from` is now, and the range that it is in. After the last record is the high watermark. */
+  /** Where `from` is now, and the range that it is in: OFFSET_OUT_OF_RANGE outside. A time after the last record is the high watermark. */
   locate(
     topic: string,
     partition: number,
@@ -73,7 +74,7 @@ export function partitionsOf({ json }: Requests, timeout: number): Partitions {
     async locate(topic, partition, from, options) {
       if (typeof from !== 'object') {
         const range = await offsets(topic, partition, options);
-        return { ...range, offset: typeof from === 'number' ? from : range[from] };
+        return { ...range, offset: typeof from === 'number' ? within(range, from, partition) : range[from] };
       }
       const found = await json<OffsetRange & { offset: number | null }>(
         'GET',
@@ -87,4 +88,12 @@ export function partitionsOf({ json }: Requests, timeout: number): Partitions {
       return (await json<{ log_start: number }>('DELETE', where, { query: { before } })).log_start;
     },
   };
+}
+
+function within({ earliest, latest }: OffsetRange, offset: number, partition: number): number {
+  if (offset >= earliest && offset <= latest) return offset;
+  throw new VarveError(
+    'OFFSET_OUT_OF_RANGE',
+    `Offset ${offset} of partition ${partition} is not between ${earliest} and ${latest}: begin at earliest or latest.`,
+  );
 }

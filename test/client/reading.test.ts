@@ -67,7 +67,11 @@ describe('up to the end', () => {
     expect(valuesOf(await readAll({ positions: { 0: 2 } }), 0)).toEqual(['c']);
     expect(valuesOf(await readAll({ positions: { 0: 2 } }), 1)).toEqual(['d']);
     expect(await readAll({ from: { timestamp: Date.now() + 60_000 } })).toEqual([]);
-    await expect(readAll({ partition: 0, from: 4 })).resolves.toEqual([]);
+    expect(await readAll({ partition: 0, from: 3 })).toEqual([]);
+    await expect(readAll({ partition: 0, from: 4 })).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+    await expect(readAll({ partition: 0, from: 4, follow: true })).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+    });
     await expect(readAll({ partition: 9 })).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
   });
 

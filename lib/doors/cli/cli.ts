@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Client, connect } from '../../client/client.ts';
+import { UsageError } from './exit-codes.ts';
 import { parseExactly } from './json.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -14,6 +15,9 @@ const MAX_REQUEST = 30_000;
 /** A client of the server that the command line names. */
 export function clientOf(command: Command): Client {
   const { url, timeout } = command.optsWithGlobals<GlobalOptions>();
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    throw new UsageError('--url, or VARVE_URL, must be an address such as http://127.0.0.1:8080.');
+  }
   const patience = timeout * 1000;
   return connect(url, { parse: parseExactly, patience, timeout: Math.min(patience, MAX_REQUEST) });
 }
