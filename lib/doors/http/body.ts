@@ -1,17 +1,7 @@
-import { promisify } from 'node:util';
-import { gunzip, inflate, zstdDecompress } from 'node:zlib';
 import type { Context } from 'hono';
 import type { Door } from './door.ts';
-import { HttpProblem } from './errors.ts';
-
-type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
-
-const ENCODINGS: Record<string, Decompress | undefined> = {
-  gzip: promisify(gunzip) as Decompress,
-  'x-gzip': promisify(gunzip) as Decompress,
-  deflate: promisify(inflate) as Decompress,
-  zstd: promisify(zstdDecompress) as Decompress,
-};
+import { ENCODINGS } from './encodings.ts';
+import { bodyTooLarge, HttpProblem } from './errors.ts';
 
 /** The content type without its parameters, if it is one of those allowed; else UNSUPPORTED_MEDIA_TYPE. No form of a web page can send one of them. */
 export function contentType<T extends string>(c: Context, allowed: readonly T[]): T {
@@ -35,8 +25,8 @@ export function contentType<T extends string>(c: Context, allowed: readonly T[])
 export async function withBody<T>(c: Context, door: Door, use: (body: Uint8Array) => Promise<T>): Promise<T> {
   const { maxBodyBytes } = door.limits;
   const encoding = (c.req.header('content-encoding') ?? 'identity').trim().toLowerCase();
-  const decompress = ENCODINGS[encoding];
-  if (encoding !== 'identity' && !decompress) {
+  const decode = ENCODINGS[encoding];
+  if (encoding !== 'identity' && !decode) {
     throw new HttpProblem(
       'UNSUPPORTED_ENCODING',
       'Content-Encoding may be gzip, zstd, deflate or identity, one of them.',
@@ -44,11 +34,11 @@ export async function withBody<T>(c: Context, door: Door, use: (body: Uint8Array
   }
   const declared = c.req.header('content-length');
   const length = declared === undefined ? undefined : Number(declared);
-  if (length !== undefined && length > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  const release = await door.budget.take((length ?? maxBodyBytes) + (decompress ? maxBodyBytes : 0));
+  if (length !== undefined && length > maxBodyBytes) throw bodyTooLarge(maxBodyBytes);
+  const release = await door.budget.take((length ?? maxBodyBytes) + (decode ? maxBodyBytes : 0));
   try {
     const sent = await received(door, length === undefined ? readChunks(c, maxBodyBytes) : c.req.bytes());
-    return await use(decompress ? await decompressed(sent, decompress, maxBodyBytes) : sent);
+    return await use(decode ? await decode(sent, maxBodyBytes) : sent);
   } finally {
     release();
   }
@@ -75,21 +65,8 @@ async function readChunks(c: Context, limit: number): Promise<Uint8Array> {
   let size = 0;
   for await (const chunk of c.req.raw.body ?? []) {
     size += chunk.length;
-    if (size > limit) throw tooLarge(limit);
+    if (size > limit) throw bodyTooLarge(limit);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-async function decompressed(bytes: Uint8Array, decompress: Decompress, limit: number): Promise<Uint8Array> {
-  try {
-    return await decompress(bytes, { maxOutputLength: limit });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit);
-    throw new HttpProblem('MALFORMED_ENCODING', 'The body is not what its Content-Encoding says.');
-  }
-}
-
-function tooLarge(limit: number): HttpProblem {
-  return new HttpProblem('BODY_TOO_LARGE', `The body is larger than ${limit} bytes; send it in parts.`);
 }

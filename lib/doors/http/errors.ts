@@ -82,6 +82,10 @@ export class HttpProblem extends Error {
   }
 }
 
+export function bodyTooLarge(limit: number): HttpProblem {
+  return new HttpProblem('BODY_TOO_LARGE', `The body is larger than ${limit} bytes; send it in parts.`);
+}
+
 export interface ErrorBody {
   error_code: number;
   message: string;

@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../lib/clock.ts';
 import { createBudget } from '../../../lib/doors/http/budget.ts';
+import { ENCODINGS } from '../../../lib/doors/http/encodings.ts';
 import { parseJson } from '../../../lib/doors/http/parse.ts';
+import { zstdFrames } from '../../../lib/doors/http/zstd-frames.ts';
 import { travelClock } from '../../support/clock.ts';
 import { type RunningDoor, runDoor } from './running-door.ts';
 
@@ -30,6 +34,36 @@ describe('bodies', () => {
     expect(answer.body.offsets).toMatchObject([{ offset: latest }]);
     const { records } = await door.log.poll('t', 0, latest);
     expect(Buffer.from(records[0]!.value!).toString()).toBe(JSON.stringify(encoding));
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ])('are read whole, of how many %s pieces they may be', async (encoding, compress) => {
+    const pieces = ['[{"value":1},', '{"value":2}]'].map((text) => compress(text));
+    const answer = await door.ask('POST', '/api/topics/t/records', Buffer.concat(pieces), {
+      'content-type': 'application/json',
+      'content-encoding': encoding,
+    });
+    expect(answer.body.offsets).toHaveLength(2);
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+    ['deflate', deflateSync],
+  ])('as %s that are cut anywhere, or followed by something else, are refused', async (encoding, compress) => {
+    const { latest } = await door.log.offsets('t', 0);
+    const lines = '{"value":1}\n{"value":2}\n';
+    const sent = compress(lines);
+    const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': encoding };
+    const bodies = [Buffer.concat([sent, Buffer.from('more')])];
+    for (let length = 1; length < sent.length; length++) bodies.push(sent.subarray(0, length));
+    for (const body of bodies) {
+      const answer = await door.ask('POST', '/api/topics/t/records', body, headers);
+      expect(answer).toMatchObject({ status: 400, body: { error_code: 40003 } });
+    }
+    expect((await door.log.offsets('t', 0)).latest).toBe(latest);
   });
 
   test('whose length is not said in advance are bounded as well', async () => {
@@ -73,6 +107,48 @@ describe('a body that does not come', () => {
     expect((await door.ask('POST', '/api/topics/t/records', [{ value: 'x'.repeat(90_000) }])).status).toBe(200);
     if (!socket.closed) await once(socket, 'close');
     await door.close();
+  });
+});
+
+describe('zstd frames', () => {
+  test('are found by their headers, whatever is in them', () => {
+    const content = fc.oneof(
+      fc.uint8Array({ maxLength: 2_000 }),
+      fc.integer({ min: 0, max: 400_000 }).map((size) => Buffer.alloc(size, 'ab')),
+      fc.integer({ min: 0, max: 300_000 }).map((size) => randomBytes(size)),
+    );
+    const made = fc.record({ content, checksum: fc.boolean(), skip: fc.nat(20) });
+    fc.assert(
+      fc.property(fc.array(made, { maxLength: 4 }), (list) => {
+        const frames = list.map(({ content, checksum }) =>
+          zstdCompressSync(content, { params: { [constants.ZSTD_c_checksumFlag]: Number(checksum) } }),
+        );
+        const skippable = (size: number) => Buffer.from([0x51, 0x2a, 0x4d, 0x18, size, 0, 0, 0, ...Buffer.alloc(size)]);
+        const all = Buffer.concat(list.flatMap(({ skip }, i) => [skippable(skip), frames[i]!]));
+        expect(zstdFrames(all)?.map((frame) => Buffer.from(frame))).toEqual(frames);
+        if (all.length > 0) expect(zstdFrames(all.subarray(0, -1))).toBeUndefined();
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('may ask for little memory beside their content', async () => {
+    const frame = (windowLog: number) => {
+      const params = { [constants.ZSTD_c_windowLog]: windowLog, [constants.ZSTD_c_contentSizeFlag]: 0 };
+      return zstdCompressSync(randomBytes(100), { params });
+    };
+    // The second byte behind the magic number says how large a window is needed: here what the data do not need.
+    const greedy = Buffer.from(frame(20));
+    greedy[5] = (27 - 10) << 3;
+    expect((await ENCODINGS.zstd!(frame(20), 1_000)).length).toBe(100);
+    await expect(ENCODINGS.zstd!(greedy, 1_000)).rejects.toThrow(/Content-Encoding/);
+  });
+
+  test('never fail on any bytes', () => {
+    const magic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => void zstdFrames(Buffer.concat([magic, bytes]))),
+    );
   });
 });
 
