@@ -28,6 +28,9 @@ export async function startDynoxide(): Promise<Dynoxide> {
     // It does not tell the port that it took, so it is given one; somebody else may take that first.
     const port = await freePort();
     const child = spawn(binary, ['--port', String(port)], { stdio: 'ignore' });
+    const orphaned = () => child.kill('SIGKILL');
+    process.once('exit', orphaned);
+    child.once('exit', () => process.off('exit', orphaned));
     const endpoint = `http://127.0.0.1:${port}`;
     if (await answers(endpoint, child, deadline)) {
       return {
