@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 interface LockedPackage {
   version?: string;
   resolved?: string;
+  optionalDependencies?: Record<string, string>;
   integrity?: string;
   hasInstallScript?: boolean;
   optional?: boolean;
@@ -37,6 +38,15 @@ test('the root itself has no install script', () => {
 test('the lock file names no address: packages come from whatever registry the user has, checked by hash', () => {
   expect(installed.filter(([, locked]) => locked.resolved !== undefined).map(([path]) => path)).toEqual([]);
   expect(installed.filter(([, locked]) => !locked.integrity?.startsWith('sha512-')).map(([path]) => path)).toEqual([]);
+});
+
+test('what is optional for other platforms is locked too: without it npm ci refuses the whole lock file', () => {
+  const wanted = installed.flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).map((name) => ({ path, name })),
+  );
+  expect(
+    wanted.filter(({ path, name }) => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`]),
+  ).toEqual([]);
 });
 
 test('every version is exact, and none is an address or a folder', () => {
