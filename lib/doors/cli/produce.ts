@@ -94,8 +94,7 @@ async function lineParser({ records, key, partition, header }: Flags): Promise<P
   const recordFrom = records ? (await import('./record-line.ts')).recordFrom : undefined;
   return ({ number, text }) => {
     try {
-      const json = parseExactly(text);
-      const record = recordFrom ? recordFrom(json) : recordOfValue(text, json, path);
+      const record = recordFrom ? recordFrom(parseExactly(text)) : recordOfValue(text, path);
       return {
         ...(partition !== undefined && { partition }),
         ...record,
