@@ -99,13 +99,24 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
     try {
       return await objects.get(name, range);
     } catch (error) {
-      const missing = error instanceof ObjectError && error.code === 'OBJECT_MISSING';
-      throw new VarveError(
-        'KAFKA_STORAGE_ERROR',
-        `segment ${name} ${missing ? 'is missing' : `could not be read at ${range.start}+${range.length}`}`,
-        { cause: error },
-      );
+      throw await explained(name, range, error);
     }
+  }
+
+  async function explained(
+    name: string,
+    range: { start: number; length: number },
+    cause: unknown,
+  ): Promise<VarveError> {
+    if (cause instanceof ObjectError && cause.code === 'OBJECT_MISSING') {
+      return new VarveError('KAFKA_STORAGE_ERROR', `segment ${name} is missing`, { cause });
+    }
+    const size = (await objects.stat(name).catch(() => undefined))?.size;
+    return size !== undefined && size < range.start + range.length
+      ? new VarveError('CORRUPT_MESSAGE', `segment ${name} is cut short at ${size}; restore it from a copy`, { cause })
+      : new VarveError('KAFKA_STORAGE_ERROR', `segment ${name} could not be read at ${range.start}+${range.length}`, {
+          cause,
+        });
   }
 
   return {

@@ -1,13 +1,13 @@
 import { VarveError } from '../errors.ts';
 
-/** What a process that serves ends with. Stable: scripts rely on them. */
+/** What a process that serves ends with. Stable: scripts rely on them. Where the command line has the same case, the same number. */
 export const EXIT = {
   ok: 0,
   failed: 1,
-  dataFolderInUse: 2,
-  wrongOptions: 3,
+  wrongOptions: 2,
   cannotListen: 4,
-  dataUnreadable: 5,
+  dataFolderInUse: 5,
+  dataUnreadable: 6,
 } as const;
 
 export function exitCodeOf(error: unknown): number {

@@ -36,7 +36,7 @@ describe('a damaged segment', () => {
   it.each([
     { damage: 'a flipped byte', code: 'CORRUPT_MESSAGE', hurt: (file: string) => flip(file, 50_000) },
     { damage: 'a flipped length', code: 'CORRUPT_MESSAGE', hurt: (file: string) => flip(file, 9) },
-    { damage: 'a truncation', code: 'KAFKA_STORAGE_ERROR', hurt: (file: string) => truncate(file, 60_000) },
+    { damage: 'a truncation', code: 'CORRUPT_MESSAGE', hurt: (file: string) => truncate(file, 60_000) },
     { damage: 'its loss', code: 'KAFKA_STORAGE_ERROR', hurt: (file: string) => rm(file) },
   ])('$damage is an error that names it, and what else there is stays readable', async ({ code, hurt }) => {
     const data = join(folder, 'data');
