@@ -88,47 +88,44 @@ describe('a full disk', () => {
 });
 
 describe('power loss', () => {
-  it.each([1, 2, 3, 4])(
-    'no acknowledged record is lost, and no entry points to nothing (seed %i)',
-    async (seed) => {
-      const random = seeded(seed);
-      const data = join(folder, 'data');
-      const before = await openEmbedded({ data });
-      await before.topics.create('t', { partitions: 2 });
-      await before.close();
+  it.each([1, 2, 3, 4])('no acknowledged record is lost, and no entry points to nothing (seed %i)', async (seed) => {
+    const random = seeded(seed);
+    const data = join(folder, 'data');
+    const before = await openEmbedded({ data });
+    await before.topics.create('t', { partitions: 2 });
+    await before.close();
 
-      // Only the objects lose power: SQLite syncs by itself, and whatever it knows must point to bytes that survived.
-      const objects = join(data, 'objects');
-      const disk = await powerLoss(objects, { failAt: 5 + Math.floor(random() * 120), survival: 'lose', random });
-      const log = await openEmbedded({ data, fs: disk.fs });
-      const acknowledged: { partition: number; offset: number; value: string }[] = [];
-      await Promise.all(
-        Array.from({ length: 8 }, async (_, writer) => {
-          for (let i = 0; !disk.failed(); i++) {
-            const value = i % 3 === 0 ? `${writer}:${i}` : `${writer}:${large(i)}`;
-            const answer = await log.append('t', [{ value, partition: writer % 2 }]).catch(() => undefined);
-            if (answer) acknowledged.push({ ...answer[0]!, value });
-          }
-        }),
-      );
-      const survived = join(folder, 'survived');
-      await mkdir(survived);
-      await log.close();
-      await cp(join(data, 'catalog.sqlite'), join(survived, 'catalog.sqlite'));
-      await disk.survivors(join(survived, 'objects'));
-
-      const after = await openEmbedded({ data: survived });
-      try {
-        const read: string[][] = [[], []];
-        for await (const { partition, offset, value } of after.read('t', { follow: false })) {
-          expect(offset).toBe(read[partition]!.length);
-          read[partition]!.push(text(value));
+    // Only the objects lose power: SQLite syncs by itself, and whatever it knows must point to bytes that survived.
+    const objects = join(data, 'objects');
+    const disk = await powerLoss(objects, { failAt: 5 + Math.floor(random() * 120), survival: 'lose', random });
+    const log = await openEmbedded({ data, fs: disk.fs });
+    const acknowledged: { partition: number; offset: number; value: string }[] = [];
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, writer) => {
+        for (let i = 0; !disk.failed(); i++) {
+          const value = i % 3 === 0 ? `${writer}:${i}` : `${writer}:${large(i)}`;
+          const answer = await log.append('t', [{ value, partition: writer % 2 }]).catch(() => undefined);
+          if (answer) acknowledged.push({ ...answer[0]!, value });
         }
-        expect(acknowledged.length).toBeGreaterThan(0);
-        for (const { partition, offset, value } of acknowledged) expect(read[partition]![offset]).toBe(value);
-      } finally {
-        await after.close();
+      }),
+    );
+    const survived = join(folder, 'survived');
+    await mkdir(survived);
+    await log.close();
+    await cp(join(data, 'catalog.sqlite'), join(survived, 'catalog.sqlite'));
+    await disk.survivors(join(survived, 'objects'));
+
+    const after = await openEmbedded({ data: survived });
+    try {
+      const read: string[][] = [[], []];
+      for await (const { partition, offset, value } of after.read('t', { follow: false })) {
+        expect(offset).toBe(read[partition]!.length);
+        read[partition]!.push(text(value));
       }
-    },
-  );
+      expect(acknowledged.length).toBeGreaterThan(0);
+      for (const { partition, offset, value } of acknowledged) expect(read[partition]![offset]).toBe(value);
+    } finally {
+      await after.close();
+    }
+  });
 });
