@@ -2,12 +2,13 @@ import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import type { Random } from '../ids.ts';
 import type { Catalog } from '../stores/catalog/catalog.ts';
+import type { TopicIdPartition } from '../stores/catalog/partitions.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
 import type { ObjectStore } from '../stores/objects/objects.ts';
 import { createAppender } from './appender.ts';
 import { createBatches, DEFAULT_CACHE_BYTES } from './batches.ts';
 import type { BrokerConfig } from './broker-config.ts';
-import type { AppendedRecord, EventLog, FetchOptions, From } from './event-log.ts';
+import type { AppendedRecord, AppendOptions, AppendRecord, EventLog, FetchOptions, From } from './event-log.ts';
 import { follow } from './follow.ts';
 import { createConsumer } from './groups/consumer.ts';
 import { createGroupAdmin } from './groups/group-admin.ts';
@@ -16,7 +17,7 @@ import { type Meter, silentMeter } from './meter.ts';
 import type { Prices } from './placement.ts';
 import { createProducer } from './producer.ts';
 import { createReader } from './reader.ts';
-import { createTopicCache } from './topic-cache.ts';
+import { checkPartition, createTopicCache } from './topic-cache.ts';
 import { type TopicSettings, topicSettings } from './topic-config.ts';
 import { createTopicAdmin } from './topics.ts';
 import { createWriter, DEFAULT_WRITER_LIMITS, type WriterLimits } from './writer.ts';
@@ -84,10 +85,23 @@ export function createLog(deps: LogDeps): EventLog {
     if (closed) throw new VarveError('LOG_CLOSED', 'the log is closed; open it again');
   }
 
-  async function at(topic: string, partition: number) {
+  /** A topic may have been deleted and made anew, or have grown, since it was seen: what it refuses is asked of the one of now. */
+  async function actOn<T>(seen: Topic, act: (topic: Topic) => Promise<T>): Promise<T> {
+    try {
+      return await act(seen);
+    } catch (error) {
+      const now = isGone(error) ? await cache.changed(seen) : undefined;
+      if (!now) throw error;
+      return act(now);
+    }
+  }
+
+  async function on<T>(name: string, partition: number, act: (of: TopicIdPartition) => Promise<T>): Promise<T> {
     open();
-    const { id } = await cache.partition(topic, partition);
-    return { topicId: id, partition };
+    return actOn(await cache.get(name, partition), async (topic) => {
+      checkPartition(topic, partition);
+      return act({ topicId: topic.id, partition });
+    });
   }
 
   /** The promise's outcome, unless time is up or the caller gives up first. What was begun goes on. */
@@ -107,27 +121,34 @@ export function createLog(deps: LogDeps): EventLog {
     });
   }
 
-  /** A topic that was deleted and created again elsewhere has another id: the second try finds it. */
-  async function appendTo<T>(
-    name: string,
-    append: (topic: Topic) => Promise<T>,
-    gone: (answer: T) => boolean,
-  ): Promise<T> {
-    open();
-    const topic = await cache.get(name);
-    const answer = await append(topic);
-    if (!gone(answer)) return answer;
-    cache.forget(name);
-    const now = await cache.get(name);
-    return now.id === topic.id ? answer : append(now);
+  // Between the look at the topic and the Writer both ways of appending wait for nothing, so that calls stay in order.
+  async function appendSettled(name: string, records: readonly AppendRecord[], options: AppendOptions) {
+    const topic = await cache.get(name, highestPartition(records));
+    const answers = await actOn(topic, (to) => appender.append(to, records, options));
+    const gone = [...answers.keys()].filter((i) => isGone(answers[i]));
+    if (gone.length === 0) return answers;
+    try {
+      const now = await cache.changed(topic);
+      if (!now) return answers;
+      const left = gone.map((i) => records[i]!);
+      for (const [k, answer] of (await appender.append(now, left, options)).entries()) answers[gone[k]!] = answer;
+    } catch (error) {
+      if (!(error instanceof VarveError) || gone.length === answers.length) throw error;
+      for (const i of gone) answers[i] = error;
+    }
+    return answers;
   }
 
-  const isGone = (answer: unknown) => answer instanceof VarveError && answer.code === 'UNKNOWN_TOPIC_OR_PARTITION';
+  async function appendBatch(name: string, partition: number, batch: Uint8Array): Promise<AppendedRecord> {
+    return actOn(await cache.get(name, partition), async (topic) => {
+      checkPartition(topic, partition);
+      return appender.appendBatch(topic, partition, batch);
+    });
+  }
 
   async function resolve(topic: Topic, partition: number, from: From) {
     const head = await heads.get({ topicId: topic.id, partition }, true);
-    if (!head)
-      throw new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `topic "${topic.name}" has no partition ${partition}`);
+    if (!head) throw unknownPartition(topic.name, partition);
     const latest = head.highWatermark;
     if (from === 'earliest') return { offset: head.logStart, latest };
     if (from === 'latest') return { offset: latest, latest };
@@ -148,67 +169,54 @@ export function createLog(deps: LogDeps): EventLog {
     },
 
     async appendSettled(name, records, options = {}) {
-      return within(
-        appendTo(
-          name,
-          (topic) => appender.append(topic, records, options),
-          (answers) => answers.length > 0 && answers.every(isGone),
-        ),
-        options,
-      );
+      open();
+      return within(appendSettled(name, records, options), options);
     },
 
     async appendBatch(name, partition, batch, options = {}) {
-      await at(name, partition);
-      const appended = appendTo(
-        name,
-        (topic) =>
-          appender.appendBatch(topic, partition, batch).catch((error: unknown) => {
-            if (isGone(error)) return error as VarveError;
-            throw error;
-          }),
-        isGone,
-      );
-      const answer = await within(appended, options);
-      if (answer instanceof VarveError) throw answer;
-      return answer;
+      open();
+      return within(appendBatch(name, partition, batch), options);
     },
 
     async *read(name, options = {}) {
       open();
-      const topic = await cache.partition(name, options.partition ?? 0);
+      const partition = options.partition ?? 0;
+      const seen = await cache.get(name, partition);
+      // It stays with the topic that it begins with.
+      const topic = (catalog.shared && (await cache.changed(seen))) || seen;
+      checkPartition(topic, partition);
       yield* follow({ reader, heads, resolve, closing: closing.signal }, topic, options);
     },
 
     async fetch(topic, partition, offset, options?: FetchOptions) {
-      return reader.fetch(await at(topic, partition), offset, options);
+      return on(topic, partition, (of) => reader.fetch(of, offset, options));
     },
 
     async poll(topic, partition, offset, options) {
-      return reader.poll(await at(topic, partition), offset, options);
+      return on(topic, partition, (of) => reader.poll(of, offset, options));
     },
 
     async offsets(topic, partition) {
-      const of = await at(topic, partition);
-      const head = await heads.get(of, true);
-      if (!head) throw new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `topic "${topic}" has no partition ${partition}`);
-      return { earliest: head.logStart, latest: head.highWatermark };
+      return on(topic, partition, async (of) => {
+        const head = await heads.get(of, true);
+        if (!head) throw unknownPartition(topic, partition);
+        return { earliest: head.logStart, latest: head.highWatermark };
+      });
     },
 
     async offsetAt(topic, partition, timestamp) {
-      return reader.offsetAt(await at(topic, partition), timestamp);
+      return on(topic, partition, (of) => reader.offsetAt(of, timestamp));
     },
 
     async deleteRecords(topic, partition, before) {
-      const of = await at(topic, partition);
-      const upTo = before === 'latest' ? (await log.offsets(topic, partition)).latest : before;
-      const logStart = await catalog.partitions.raiseLogStart(of, upTo);
-      heads.forget(of);
-      if (typeof logStart === 'number') return logStart;
-      if (logStart === 'out of range') {
+      return on(topic, partition, async (of) => {
+        const upTo = before === 'latest' ? (await log.offsets(topic, partition)).latest : before;
+        const logStart = await catalog.partitions.raiseLogStart(of, upTo);
+        heads.forget(of);
+        if (typeof logStart === 'number') return logStart;
+        if (logStart === 'unknown partition') throw unknownPartition(topic, partition);
         throw new VarveError('OFFSET_OUT_OF_RANGE', `offset ${upTo} is above the high watermark, or below 0`);
-      }
-      throw new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `topic "${topic}" has no partition ${partition}`);
+      });
     },
 
     async producer() {
@@ -242,4 +250,17 @@ export function createLog(deps: LogDeps): EventLog {
     },
   };
   return log;
+}
+
+/** Of those that are named. */
+function highestPartition(records: readonly AppendRecord[]): number {
+  return records.reduce((highest, { partition = 0 }) => Math.max(highest, partition), 0);
+}
+
+function isGone(outcome: unknown): outcome is VarveError {
+  return outcome instanceof VarveError && outcome.code === 'UNKNOWN_TOPIC_OR_PARTITION';
+}
+
+function unknownPartition(topic: string, partition: number): VarveError {
+  return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `topic "${topic}" has no partition ${partition}`);
 }
