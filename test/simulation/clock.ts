@@ -63,6 +63,7 @@ export function createClock(): VirtualClock {
     now: () => EPOCH + Math.floor(time),
     monotonic: () => time,
     schedule(ms, run) {
+      if (ms === Number.POSITIVE_INFINITY) return () => {};
       const timer: Timer = { due: time + Math.max(0, ms), order: order++, run };
       push(timer);
       return () => {

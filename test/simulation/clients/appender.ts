@@ -4,7 +4,7 @@ import { APPEND_ERRORS, anyPlace, ask, type Client, compose, type Place, rest } 
 import type { Host } from '../host.ts';
 import type { Interval } from '../model.ts';
 import type { Payload } from '../payload.ts';
-import { TOPICS } from '../topics.ts';
+import { FLEETING, TOPICS } from '../topics.ts';
 
 /** Appends without a producer id, sometimes several calls without waiting, and never sends anything again. */
 export async function appender(client: Client): Promise<void> {
@@ -103,7 +103,7 @@ function checkOrder({ world, name }: Client, answered: readonly Answered[]): voi
       if (one.offset === undefined) continue;
       const sameLife = world.truth.places(one.payloads[0]!.name)[0]?.partition;
       const lastLife = last && world.truth.places(last.payloads[0]!.name)[0]?.partition;
-      if (last && sameLife === lastLife && one.offset < last.offset!) {
+      if (last && one.topic !== FLEETING && sameLife === lastLife && one.offset < last.offset!) {
         world.violate(
           'order of calls',
           `${name} appended ${last.payloads[0]!.name} before ${one.payloads[0]!.name}, they are at ${last.offset} and ${one.offset}`,
