@@ -22,7 +22,7 @@ interface Flags {
 }
 
 /** Bytes of input that may wait for an acknowledgement. */
-const MAX_WAITING = 8 * 1024 * 1024;
+const MAX_WAITING = 2 * 1024 * 1024;
 const FILE_CHUNK = 256 * 1024;
 /** Milliseconds between two lines of progress. */
 const PROGRESS_EVERY = 100;

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RunningDoor, runDoor } from '../http/running-door.ts';
 import { varve } from './varve.ts';
@@ -122,8 +125,22 @@ describe('what the server refuses has an exit code of its own, and one line that
     }
   });
 
-  test('3: something else answers with a gateway error; 1: or with a page', async () => {
-    expect((await run('topic', 'list', '--url', `${door.url}/elsewhere`)).code).toBe(1);
+  test.each([
+    [3, 'a gateway that has lost its server', 502, '<html>'],
+    [7, 'a log that cannot now', 503, '{"error_code":50301,"code":"LOG_CLOSED","message":"Again.","retriable":true}'],
+    [1, 'something that is not Varve', 200, '<html>'],
+    [1, 'a refusal of a newer server', 400, '{"error_code":40099,"code":"NEW_IN_2030","message":"No."}'],
+  ])('%i: %s', async (expected, _name, status, body) => {
+    const other = createServer((_, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+
+    const { code, stderr } = await varve(`http://127.0.0.1:${(other.address() as AddressInfo).port}`, [
+      'topic',
+      'list',
+    ]);
+    other.close();
+
+    expect({ code, stderr }).toEqual({ code: expected, stderr: expect.stringMatching(/^varve: .*\n$/) });
   });
 });
 
