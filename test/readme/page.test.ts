@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,6 +58,14 @@ test('ts and python blocks are programs; an error names the line of the page', a
   const failing = await run('', '', '```ts', 'const a: number = 1;', 'throw new Error("no" + a);', '```');
   expect(failing).toEqual({ passed: 0, failed: 1, skipped: 0 });
   expect(said.join('\n')).toContain('.ts:5');
+});
+
+test('the types of a ts block are checked in a project that has such', async () => {
+  await mkdir(join(folder, 'node_modules', '.bin'), { recursive: true });
+  await writeFile(join(folder, 'tsconfig.json'), '{}');
+  await writeFile(join(folder, 'node_modules', '.bin', 'tsc'), '#!/bin/sh\necho "tsc $*"\nexit 2\n', { mode: 0o755 });
+  expect(await run('```ts', 'const a: number = "1";', '```')).toMatchObject({ failed: 1 });
+  expect(said.join('\n')).toContain(`tsc -p ${folder} --noEmit`);
 });
 
 test('a block that reads its input meets its end', async () => {

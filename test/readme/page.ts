@@ -11,6 +11,10 @@ export interface PageResult {
 /** `npm ci` on a slow line is the longest. */
 const TIMEOUT = 300_000;
 
+/** In a project of TypeScript the types of a block are checked too: strictly, and no more than that. */
+const AS_READERS_HAVE_IT =
+  '--noEmit --noUncheckedIndexedAccess false --exactOptionalPropertyTypes false --noUnusedLocals false';
+
 /**
  * Runs the blocks of a page in order, in `folder`, to which the page belongs. `sh` blocks share one shell, in which any failing
  * command, also within a pipe, fails the block; `ts` and `python` blocks are programs. Ends at the first failure.
@@ -24,27 +28,28 @@ export async function runPage(
   const result: PageResult = { passed: 0, failed: 0, skipped: 0 };
   const blocks = blocksOf(page.text);
   const shell = openShell(folder, env);
-  const programs: string[] = [];
+  const written: string[] = [];
 
-  const scriptOf = (block: Block): string => {
-    const write = (name: string) => writeAtLine(folder, name, block.text, block.line);
-    const program = (path: string, runtime: string) => {
-      programs.push(path);
-      return writeAtLine(
-        folder,
-        `.${block.line}.sh`,
-        `PATH="${folder}/node_modules/.bin:$PATH" ${runtime} '${path}'\n`,
-        1,
-      );
+  const write = (name: string, text: string, line = 1) => {
+    const path = writeAtLine(folder, name, text, line);
+    written.push(path);
+    return path;
+  };
+
+  /** A file of sh that runs the block. */
+  const scriptOf = ({ language, text, line }: Block): string => {
+    const name = `${page.name}.${line}`;
+    if (language === 'sh') return write(`.${name}.sh`, text, line);
+    const program = write(`${name}.${language === 'ts' ? 'ts' : 'py'}`, text, line);
+    const commands = {
+      ts: `if [ -e '${folder}/tsconfig.json' ]; then tsc -p '${folder}' ${AS_READERS_HAVE_IT}; fi; node '${program}'`,
+      python: `python3 '${program}'`,
     };
-    if (block.language === 'ts') return program(write(`${page.name}.${block.line}.ts`), 'node');
-    if (block.language === 'python') return program(write(`${page.name}.${block.line}.py`), 'python3');
-    return write(`.${page.name}.${block.line}.sh`);
+    return write(`.${name}.sh`, `( PATH="${folder}/node_modules/.bin:$PATH"; ${commands[language]} )\n`);
   };
 
   const run = async (block: Block) => {
     const script = scriptOf(block);
-    programs.push(script);
     return block.background
       ? await shell.background(script, block.background.until, TIMEOUT)
       : await shell.run(script, TIMEOUT);
@@ -74,7 +79,7 @@ export async function runPage(
       result.failed++;
       say(`FAILED  ${page.name}: did not end within 10 s of SIGTERM: ${killed}`);
     }
-    for (const path of programs) rmSync(path, { force: true });
+    for (const path of written) rmSync(path, { force: true });
   }
   return result;
 }
