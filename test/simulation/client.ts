@@ -23,6 +23,8 @@ export interface World {
   phase(): 'chaos' | 'healing' | 'over';
   /** Calls `run` when the phase is `over`; the answer cancels it. */
   whenOver(run: () => void): () => void;
+  /** Healing is over when all goals are reached. Answers what is still missing. */
+  goal(missing: () => string | undefined): void;
   violate(check: Check, detail: string): void;
   note(line: string): void;
   count(what: string): void;

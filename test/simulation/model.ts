@@ -39,8 +39,8 @@ export interface Model {
   /** A process showed a high watermark. */
   watermark(process: string, topic: string, partition: number, highWatermark: number, when: Interval): void;
   isDeleted(topic: string, partition: number, offset: number): boolean;
-  /** Nothing fails any more: a reader's next offsets. */
-  readToTheEnd(who: string, topic: string, positions: Readonly<Record<number, number>>): void;
+  /** What a reader has still to read whose next offsets these are. */
+  unread(who: string, topic: string, positions: Readonly<Record<number, number>>): string | undefined;
   /** Each list was sent to one partition in this order, so what of it is there is in this order. */
   inOrder(who: string, lists: readonly (readonly Payload[])[]): void;
   /** What must still hold at the end. */
@@ -245,14 +245,15 @@ export function createModel(truth: Truth, grace: number, violate: (check: Check,
       return at !== undefined && offset < at.logStarts.at(-1)!.offset;
     },
 
-    readToTheEnd(who, topic, positions) {
+    unread(who, topic, positions) {
       const life = truth.lives(topic).at(-1)!;
       for (let partition = 0; partition < life.counts.at(-1)!.partitions; partition++) {
         const at = truth.partition({ topicId: life.id, partition })!;
         const end = at.records.length;
         if (end === at.logStarts.at(-1)!.offset || positions[partition] === end) continue;
-        violate('all is read', `${who} came to ${positions[partition]} in ${describe(at)}, which ends at ${end}`);
+        return `${who} came to ${positions[partition]} in ${describe(at)}, which ends at ${end}`;
       }
+      return undefined;
     },
 
     inOrder(who, lists) {

@@ -41,7 +41,7 @@ export const CALM: Weather = {
 
 const PEEK_AGE_MS = 500;
 /** A request that failed takes place this much later at most: after that whoever waits may rely on it. */
-export const LATE_AT_MOST_MS = 60_000;
+export const LATE_AT_MOST_MS = 20_000;
 
 type Fault = 'none' | 'refused' | 'answer lost' | 'late' | 'full';
 

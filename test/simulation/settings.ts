@@ -34,7 +34,7 @@ export function createSettings(dice: Dice): Settings {
       answerLost: maybe(0.02),
       late: maybe(0.02),
       lateBy: dice.pick([100, 3_000, 20_000]),
-      slow: maybe(0.02),
+      slow: maybe(0.04),
       slowBy: dice.pick([300, 3_000, 15_000]),
       latency: dice.pick([1, 10, 50]),
       stalePeek: maybe(0.2),

@@ -10,11 +10,11 @@ export function follower(topic: string) {
   return async function follow(client: Client): Promise<void> {
     const { world, dice } = client;
     const positions: Record<number, number> = {};
+    if (topic !== FLEETING) world.goal(() => world.model.unread(client.name, topic, positions));
     while (world.phase() !== 'over') {
       await followIn(client, world.host(dice), topic, positions);
       await rest(client, 300);
     }
-    if (topic !== FLEETING) world.model.readToTheEnd(client.name, topic, positions);
   };
 }
 

@@ -40,7 +40,7 @@ export function sweeper(rules: SweepRules) {
       const host = world.host(client.dice);
       while (goesOn && world.phase() === 'chaos' && host.process.alive) {
         goesOn = await inProcess(client, 'sweep', (stores) => sweep(stores, rules, condemned), host);
-        await rest(client, 3_000);
+        await rest(client, 1_000);
       }
     }
   };
