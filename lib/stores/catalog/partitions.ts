@@ -81,14 +81,18 @@ export type AppendOutcome =
         /** A duplicate so old that its offset is no longer known. */
         | 'DUPLICATE_SEQUENCE_NUMBER';
     }
-  /** The object's time is at or below `floor`, it may be swept: write the bytes again under an id later than `floor`. */
+  /**
+   * The object's time is at or below `floor`, it may be swept: write the bytes again under an id later than `floor`. All that
+   * follow it in the call are answered so too, whatever they are: they go again after it, in order.
+   */
   | { status: 'stale'; floor: number }
   /** Not known whether it was appended: a retriable error for the caller, never a second append. */
   | { status: 'unknown'; cause: unknown };
 
 export interface Partitions {
   /**
-   * Appends the entries as if one by one, in order; entries that follow a refused one are still judged and appended.
+   * Appends the entries as if one by one, in order; entries that follow a refused one are still judged and appended,
+   * those that follow a stale one are not.
    * Offsets are dense from the high watermark. Idempotent producers: the next sequence is appended, the same (id, epoch,
    * sequence) answers `duplicate`, a lower epoch INVALID_PRODUCER_EPOCH, a higher epoch must start at sequence 0
    * (else OUT_OF_ORDER_SEQUENCE_NUMBER), an unknown producer too (else UNKNOWN_PRODUCER_ID). A producer stays known for at

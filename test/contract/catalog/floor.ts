@@ -29,23 +29,30 @@ export function floorContract(subject: () => Subject): void {
       expect(await append(catalog, at, [{ ...frozen, id: timeId(floor + 1, systemRandom) }])).toEqual([0]);
     });
 
-    it('is judged entry by entry', async () => {
+    it('keeps what follows a stale entry out, so that all of it can go again in order', async () => {
       const { catalog, clock } = subject();
       const at = await createPartition(subject());
       const floor = clock.now();
-      const [old, late, later] = [floor - 5, floor + 1, floor + 2].map((time) =>
-        newEntry(subject(), { id: timeId(time, systemRandom) }),
-      );
+      const withTime = (time: number, facts = {}) => newEntry(subject(), { id: timeId(time, systemRandom), ...facts });
+      const first = withTime(floor + 1, { producer: { id: 7, epoch: 0, sequence: 0 } });
+      const old = withTime(floor - 5, { producer: { id: 7, epoch: 0, sequence: 1 } });
+      const later = withTime(floor + 2, { producer: { id: 7, epoch: 0, sequence: 2 } });
+      const plain = withTime(floor + 2);
       await catalog.partitions.raiseFloor(at, floor);
 
-      const { outcomes } = await catalog.partitions.append(at, [late!, old!, later!]);
+      const { outcomes } = await catalog.partitions.append(at, [first, old, later, plain]);
 
       expect(outcomes).toEqual([
         { status: 'appended', base: 0 },
         { status: 'stale', floor },
-        { status: 'appended', base: 1 },
+        { status: 'stale', floor },
+        { status: 'stale', floor },
       ]);
-      expect((await entriesOf(catalog, at)).map((found) => found.entry.id)).toEqual([late!.id, later!.id]);
+      const again = { ...old, id: timeId(floor + 3, systemRandom) };
+      expect(await append(catalog, at, [again, later, plain])).toEqual([1, 2, 3]);
+      expect((await entriesOf(catalog, at)).map((found) => found.entry.id)).toEqual(
+        [first, again, later, plain].map(({ id }) => id),
+      );
     });
 
     it('never lowers, is the partition’s own, and ignores partitions that do not exist', async () => {

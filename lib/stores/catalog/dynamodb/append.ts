@@ -110,12 +110,14 @@ export function appender(engine: Engine, marks: Marks): Appender {
     const { promise: done, resolve } = Promise.withResolvers<void>();
     let left = entries.length;
     const arrived = ++ticks;
+    const call = { isStale: false };
     const slots = entries.map((entry, i): Slot => {
       const place = !entry.bytes ? 'segment' : entry.bytes.length <= INLINE_BYTES ? 'inline' : 'chunk';
       const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
       const slot: Slot = {
         entry,
         wire: encodeEntry(entry, place),
+        call,
         arrived,
         ready,
         settled: false,

@@ -12,6 +12,8 @@ export interface Slot {
   entry: NewEntry;
   /** As it will be stored. */
   wire: Uint8Array;
+  /** The call that brought it, and whether an entry of it is stale: then all that follow are. */
+  call: { isStale: boolean };
   /** When it came, in the appender's ticks. */
   arrived: number;
   /** Resolves, always, when the bytes that travel beside the entry are durable, or the slot is settled. */
@@ -60,8 +62,12 @@ export function plan(
   const decided: Plan['decided'] = [];
   let records = 0;
   for (const slot of slots) {
-    const { entry } = slot;
+    const { entry, call } = slot;
     const { producer } = entry;
+    if (call.isStale) {
+      decided.push({ slot, verdict: { status: 'stale' } });
+      continue;
+    }
     const clause = producer && producers.get(producer.id);
     if (clause && (producer.epoch !== clause.first.epoch || producer.sequence !== clause.next)) break;
     let when = clause?.when;
@@ -76,6 +82,7 @@ export function plan(
       when = known === undefined ? 'absent' : verdict.when;
     }
     if (timeOf(entry.id) <= head.head.floor) {
+      call.isStale = true;
       decided.push({ slot, verdict: { status: 'stale' } });
       continue;
     }

@@ -28,15 +28,18 @@ export function openAppends(db: Database, now: () => number) {
     let { highWatermark, runningMax } = row;
     const producers = new Map<number, Producer | undefined>();
     const moved = new Set<number>();
+    let isStale = false;
 
     const outcomes = entries.map((entry): AppendOutcome => {
+      if (isStale) return { status: 'stale', floor: row.floor };
       const { producer } = entry;
       if (producer) {
         if (!producers.has(producer.id)) producers.set(producer.id, readProducer(row.key, producer.id));
         const verdict = judge(row.key, producers.get(producer.id), producer, entry.count);
         if (verdict !== 'next') return verdict;
       }
-      if (!entry.bytes && timeOf(entry.id) <= row.floor) return { status: 'stale', floor: row.floor };
+      isStale = !entry.bytes && timeOf(entry.id) <= row.floor;
+      if (isStale) return { status: 'stale', floor: row.floor };
       const base = highWatermark;
       highWatermark += entry.count;
       runningMax = Math.max(runningMax, entry.maxTimestamp);
