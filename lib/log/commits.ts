@@ -4,7 +4,7 @@ import { segmentName } from '../format/segments/names.ts';
 import { buildSegment } from '../format/segments/segment.ts';
 import { type Random, timeId } from '../ids.ts';
 import type { AppendOutcome, Head, NewEntry, Partitions, TopicIdPartition } from '../stores/catalog/partitions.ts';
-import type { ObjectStore } from '../stores/objects/objects.ts';
+import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
 import type { Meter } from './meter.ts';
 import type { Outgoing } from './sealed.ts';
 
@@ -139,7 +139,11 @@ export function createCommits(deps: CommitDeps): Commits {
       pointing.map(({ batch }) => ({ ...at, ...batch })),
       { level: 0 },
     );
-    if (pointing.length > 0) await deps.objects.put(segmentName(id), built.parts, { signal });
+    if (pointing.length > 0) {
+      await deps.objects
+        .put(segmentName(id), built.parts, { signal })
+        .catch((error) => Promise.reject(notStored(error)));
+    }
     return stale.map((written) => {
       const entry = carried.includes(written)
         ? { ...written.entry, id: timeId(time, deps.random) }
@@ -149,6 +153,15 @@ export function createCommits(deps: CommitDeps): Commits {
   }
 
   return { enqueue };
+}
+
+/** What a caller is told whose bytes did not get into the object store. Nothing was appended. */
+export function notStored(cause: unknown): VarveError {
+  const full = cause instanceof ObjectError && cause.code === 'STORE_FULL';
+  const message = full
+    ? 'the storage is full; make room and send it again'
+    : 'the records could not be stored; send them again';
+  return new VarveError('KAFKA_STORAGE_ERROR', message, { cause });
 }
 
 function answer(outcome: AppendOutcome): number | VarveError {

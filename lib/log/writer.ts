@@ -4,8 +4,8 @@ import { segmentName } from '../format/segments/names.ts';
 import { buildSegment } from '../format/segments/segment.ts';
 import { type Random, timeId } from '../ids.ts';
 import type { Head, NewEntry, Partitions, TopicIdPartition } from '../stores/catalog/partitions.ts';
-import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
-import { createCommits, type Written } from './commits.ts';
+import type { ObjectStore } from '../stores/objects/objects.ts';
+import { createCommits, notStored, type Written } from './commits.ts';
 import type { Meter } from './meter.ts';
 import { type Prices, place } from './placement.ts';
 import { assemble, type Outgoing, type Pending } from './sealed.ts';
@@ -180,12 +180,7 @@ export function createWriter(deps: WriterDeps): Writer {
     try {
       await deps.objects.put(name, parts, { signal: deadline.signal });
     } catch (error) {
-      const full = error instanceof ObjectError && error.code === 'STORE_FULL';
-      throw new VarveError(
-        'KAFKA_STORAGE_ERROR',
-        full ? 'the storage is full; make room and send it again' : 'the records could not be stored; send them again',
-        { cause: error },
-      );
+      throw notStored(error);
     } finally {
       cancel();
       puts--;
