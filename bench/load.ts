@@ -5,8 +5,8 @@ export const PARTITIONS = 8;
 export const RECORD_BYTES = 1024;
 export const TOPIC = 'bench';
 
-/** Calls that wait for their answer at the same time, per partition: enough for the Writer's puts to run side by side. */
-const CALLS = 4;
+/** Calls that wait for their answer at the same time, per partition: enough that puts run side by side while others are committed. */
+const CALLS = 8;
 
 /**
  * Appends at least `bytes` of values of 1 KB each, evenly to all partitions; calls are as large as makes one for each partition a
