@@ -158,19 +158,25 @@ export function createReader(deps: ReaderDeps): Reader {
   }
 
   async function offsetAt(of: TopicIdPartition, timestamp: number) {
-    const head = await heads.get(of, true);
-    if (!head) throw unknownPartition();
     const run = await partitions.findTimestamp(of, timestamp);
+    let head = await heads.get(of, true);
+    if (!head) throw unknownPartition();
     if (!run) return undefined;
     // The entry holds such a record, unless that lies below the log start: then the next one is somewhere after.
     for (let offset = Math.max(run.base, head.logStart); offset < head.highWatermark; ) {
       const located = await locate(of, offset, head, DEFAULT_MAX_BYTES);
-      if (located.length === 0) return undefined;
+      if (located.length === 0) {
+        head = await heads.get(of, true);
+        if (!head) throw unknownPartition();
+        if (offset >= head.logStart) throw notFound(offset);
+        offset = head.logStart;
+      }
       for (const at of located) {
         offset = at.base + at.entry.count;
         if (at.entry.maxTimestamp < timestamp) continue;
         const [batch] = await batches.load([at]);
-        const found = decode(batch!).find((record) => record.timestamp >= timestamp && record.offset >= head.logStart);
+        const { logStart } = head;
+        const found = decode(batch!).find((record) => record.timestamp >= timestamp && record.offset >= logStart);
         if (found) return { offset: found.offset, timestamp: found.timestamp };
       }
     }
@@ -186,6 +192,10 @@ function keyOf(of: TopicIdPartition): string {
 
 function endOf(run: Run): number {
   return run.entries.reduce((end, entry) => end + entry.count, run.base);
+}
+
+function notFound(offset: number): VarveError {
+  return new VarveError('KAFKA_STORAGE_ERROR', `offset ${offset} could not be found; read again`);
 }
 
 function unknownPartition(): VarveError {
