@@ -25,8 +25,8 @@ export interface CommitDeps {
   clock: Clock;
   random: Random;
   meter: Meter;
-  /** What a commit shows of the partition: its new head, or, when that is not known, nothing. */
-  onHead(at: TopicIdPartition, head: Head | undefined): void;
+  /** What a commit that was sent at `asked` shows of the partition: its new head, or, when that is not known, nothing. */
+  onHead(at: TopicIdPartition, head: Head | undefined, asked: number): void;
   /** A batch was appended at `base`. */
   onAppended(entry: NewEntry, batch: Outgoing, base: number): void;
 }
@@ -112,11 +112,11 @@ export function createCommits(deps: CommitDeps): Commits {
             batch.settle(answer(outcome));
           }
         });
-        deps.onHead(at, head);
+        deps.onHead(at, head, begun);
         left = stale.length > 0 ? await rewrite(at, stale, floor, deadline.signal) : [];
       }
     } catch (error) {
-      deps.onHead(at, undefined);
+      deps.onHead(at, undefined, deps.clock.monotonic());
       // Settling twice has no effect, so those that were answered keep their answers.
       for (const { batch } of group) batch.settle(error as Error);
     } finally {

@@ -8,8 +8,8 @@ import type { Head, Run, TopicIdPartition } from '../stores/catalog/partitions.t
 export interface Heads {
   /** `exact`: as it is now. Otherwise it may be a moment old where other processes write; never draw a negative answer from that. */
   get(of: TopicIdPartition, exact?: boolean): Promise<Head | undefined>;
-  /** Takes in a head that a commit answered. */
-  learn(of: TopicIdPartition, head: Head): void;
+  /** Takes in a head that a commit answered; `asked`: when it was sent, by the monotonic clock. */
+  learn(of: TopicIdPartition, head: Head, asked: number): void;
   /** The next `get` asks the catalog; whoever waits looks again. */
   forget(of: TopicIdPartition): void;
   /** Resolves when the high watermark passes `offset`, when the head is forgotten, after `ms`, on abort, or on close. */
@@ -38,7 +38,8 @@ interface Awaited {
 }
 
 export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Heads {
-  const known = new LRUCache<string, { head: Head; seen: number }>({
+  /** `asked`: when the question was sent. The answer may have been long on its way, or the process frozen when it came. */
+  const known = new LRUCache<string, { head: Head; asked: number }>({
     maxSize: KNOWN_ENTRIES,
     sizeCalculation: ({ head }) => HEAD_SIZE + head.tail.entries.length,
   });
@@ -49,13 +50,14 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
 
   const keyOf = (of: TopicIdPartition) => `${of.topicId}#${of.partition}`;
 
-  function learn(of: TopicIdPartition, head: Head): Head {
+  function learn(of: TopicIdPartition, head: Head, asked: number): Head {
     const key = keyOf(of);
-    const old = known.get(key)?.head;
-    // Answers overtake each other; the high watermark never goes back.
-    if (old && old.highWatermark > head.highWatermark) return old;
-    const learned = old ? { ...head, tail: joined(old.tail, head.tail, head.frontier) } : head;
-    known.set(key, { head: learned, seen: clock.monotonic() });
+    const old = known.get(key);
+    // Answers overtake each other; the high watermark never goes back, nor what else only rises.
+    if (old && old.head.highWatermark > head.highWatermark) return old.head;
+    if (old && old.head.highWatermark === head.highWatermark && old.asked > asked) return old.head;
+    const learned = old ? { ...head, tail: joined(old.head.tail, head.tail, head.frontier) } : head;
+    known.set(key, { head: learned, asked: Math.max(asked, old?.asked ?? asked) });
     for (const waiter of awaited.get(key)?.waiters ?? []) {
       if (head.highWatermark > waiter.offset) waiter.wake();
     }
@@ -70,13 +72,14 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
 
   async function get(of: TopicIdPartition, exact = false): Promise<Head | undefined> {
     const cached = known.get(keyOf(of));
-    if (cached && (!catalog.shared || (!exact && clock.monotonic() - cached.seen < maxAge))) return cached.head;
+    if (cached && (!catalog.shared || (!exact && clock.monotonic() - cached.asked < maxAge))) return cached.head;
+    const asked = clock.monotonic();
     const head = await catalog.partitions.head(of);
     if (!head) {
       forget(of);
       return undefined;
     }
-    return learn(of, head);
+    return learn(of, head, asked);
   }
 
   /** One poll for all that is awaited, and only while something is. */
@@ -90,12 +93,13 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
       for (let i = 0; i < all.length; i += PEEK_AT_ONCE) {
         const some = all.slice(i, i + PEEK_AT_ONCE).map(({ of }) => of);
         // A poll that fails is only late: the waiters have deadlines of their own.
+        const asked = clock.monotonic();
         const heads = await catalog.partitions.peek(some).catch(() => []);
         heads.forEach((head, j) => {
           const of = some[j]!;
           if (!head) return;
           const before = known.get(keyOf(of))?.head.highWatermark ?? -1;
-          if (learn(of, head).highWatermark > before) moved = true;
+          if (learn(of, head, asked).highWatermark > before) moved = true;
         });
       }
       pause = moved ? POLL_FIRST_MS : Math.min(pause * 2, POLL_LAST_MS);

@@ -53,7 +53,7 @@ export function createLog(deps: LogDeps): EventLog {
     meter,
     prices: deps.prices,
     limits: { ...DEFAULT_WRITER_LIMITS, ...deps.writer },
-    onHead: (at, head) => (head ? heads.learn(at, head) : heads.forget(at)),
+    onHead: (at, head, asked) => (head ? heads.learn(at, head, asked) : heads.forget(at)),
     onAppended: (entry, batch, base) => batches.offer(entry, base, batch.bytes),
   });
   const settingsOf = new WeakMap<Topic, TopicSettings>();

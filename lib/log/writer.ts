@@ -47,7 +47,7 @@ export interface WriterDeps {
   meter: Meter;
   prices: Prices;
   limits: WriterLimits;
-  onHead(at: TopicIdPartition, head: Head | undefined): void;
+  onHead(at: TopicIdPartition, head: Head | undefined, asked: number): void;
   onAppended(entry: NewEntry, batch: Outgoing, base: number): void;
 }
 
