@@ -43,6 +43,8 @@ interface Lane {
   of: TopicIdPartition;
   /** The offset that is known to be committed; -1 when none. */
   committed: number;
+  /** False when that lies beyond the partition's end: then the next commit goes back. */
+  forward: boolean;
   committing: Promise<void>;
   /** Aborts when the partition is no longer read. */
   signal: AbortSignal;
@@ -109,6 +111,7 @@ export function createSession(
       topic,
       of,
       committed: committed ?? -1,
+      forward: true,
       committing: Promise.resolve(),
       signal: AbortSignal.any([ending, stop.signal]),
       stop: () => stop.abort(),
@@ -157,8 +160,11 @@ export function createSession(
     const head = await lookUps(() => heads.get(lane.of, true));
     if (!head) throw unknownTopic(lane.topic);
     const offset = reset === 'earliest' ? head.logStart : head.highWatermark;
-    // A committed offset beyond the partition's end must not keep the group from committing what there is.
-    lane.committed = Math.min(lane.committed, offset);
+    if (lane.committed > offset) {
+      // A committed offset beyond the partition's end must not keep the group from committing what there is.
+      lane.committed = offset;
+      lane.forward = false;
+    }
     return offset;
   }
 
@@ -200,9 +206,11 @@ export function createSession(
       if (lane.committed >= next) return;
       if (!held.holds()) throw illegalGeneration(group);
       const offset = { topic: lane.topic, ...lane.of, offset: next };
-      const outcome = await catalog.groups.commit(group, held.generation, [offset]);
+      const { forward } = lane;
+      const outcome = await catalog.groups.commit(group, held.generation, [offset], { forward });
       if (outcome === 'fenced') throw illegalGeneration(group);
       lane.committed = next;
+      lane.forward = true;
     });
     lane.committing = done.catch(() => {});
     return done;

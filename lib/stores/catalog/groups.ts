@@ -22,9 +22,15 @@ export interface Groups {
 
   /**
    * Commits if no partition named was claimed by a higher generation; `fenced` otherwise. One topic's offsets are committed
-   * whole or not at all per 64 partitions.
+   * whole or not at all per 64 partitions. `forward`: an offset that is below the committed one is passed over, each on its own,
+   * so that a commit which was given up for lost and takes place late undoes none that came after it.
    */
-  commit(group: string, generation: number, offsets: readonly CommittedOffset[]): Promise<'committed' | 'fenced'>;
+  commit(
+    group: string,
+    generation: number,
+    offsets: readonly CommittedOffset[],
+    options?: { forward?: boolean },
+  ): Promise<'committed' | 'fenced'>;
 
   /** What is committed, of these partitions or of all. */
   offsets(group: string, partitions?: readonly TopicIdPartition[]): Promise<CommittedOffset[]>;

@@ -46,6 +46,22 @@ export function groupsContract(subject: () => Subject): void {
       expect(await committed(group)).toEqual([{ ...at, offset: 4 }]);
     });
 
+    it('is not set back by a commit that is to go forward and comes late', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const topicId = randomUUID();
+      const at = (partition: number, offset: number) => ({ topic: 'orders', topicId, partition, offset });
+      await groups.claim(group, 3, [at(0, 0), at(1, 0)]);
+      await groups.commit(group, 3, [at(0, 9), at(1, 9)], { forward: true });
+
+      const late = await groups.commit(group, 3, [at(0, 4), at(1, 10)], { forward: true });
+      const again = await groups.commit(group, 3, [at(0, 9)], { forward: true });
+      const fenced = await groups.commit(group, 2, [at(0, 20)], { forward: true });
+
+      expect([late, again, fenced]).toEqual(['committed', 'committed', 'fenced']);
+      expect(await committed(group)).toEqual([at(0, 9), at(1, 10)]);
+    });
+
     it('keeps its offsets apart from another group’s', async () => {
       const { groups } = subject().catalog;
       const [a, b] = [freshName('group'), freshName('group')];

@@ -24,14 +24,17 @@ export function groups(engine: Engine): Groups {
     listed.set(group, true);
   }
 
-  /** Runs one fenced update a bucket; each may be repeated. The buckets as they were before. */
-  async function fenced(group: string, updates: readonly Update[]): Promise<Item[] | 'fenced'> {
+  /** Runs the updates, each under the fence and its own condition, and each may be repeated. The buckets as they were before. */
+  async function fenced(group: string, generation: number, updates: readonly Update[]): Promise<Item[] | 'fenced'> {
     if (!listed.get(group)) await list(group);
     const before: Item[] = [];
     let refused = false;
     await forEach(updates, WIDTH, async (update) => {
-      const answer = await insist(engine, () => table.update({ ...update, condition: FENCE, returns: 'old' }));
-      if (answer.status === 'refused') refused = true;
+      const condition = update.condition ? `(${FENCE}) AND ${update.condition}` : FENCE;
+      const values = { ...update.values, ':g': generation };
+      const request: Update = { ...update, condition, values, returns: 'old' };
+      const answer = await insist(engine, () => table.update(request));
+      if (answer.status === 'refused') refused ||= !(Number(answer.item?.g) <= generation);
       else if (answer.value) before.push(answer.value);
       // The group was deleted since this process listed it.
       else if (!answer.again) await list(group);
@@ -42,15 +45,17 @@ export function groups(engine: Engine): Groups {
   return {
     async claim(group, generation, partitions) {
       const updates = [...buckets(group, partitions).values()].map(
-        ({ key }): Update => ({ key, update: 'SET g = :g', values: { ':g': generation } }),
+        ({ key }): Update => ({ key, update: 'SET g = :g' }),
       );
-      const before = await fenced(group, updates);
+      const before = await fenced(group, generation, updates);
       return before === 'fenced' ? 'fenced' : only(partitions, before.flatMap(decode));
     },
 
-    async commit(group, generation, offsets) {
-      const updates = [...buckets(group, offsets).values()].map(({ key, members }): Update => {
-        const values: Record<string, Value> = { ':g': generation, ':t': members[0]!.topic };
+    async commit(group, generation, offsets, { forward = false } = {}) {
+      const apart = forward ? offsets.map((offset) => [offset]) : [offsets];
+      const all = apart.flatMap((some) => [...buckets(group, some).values()]);
+      const updates = all.map(({ key, members }): Update => {
+        const values: Record<string, Value> = { ':t': members[0]!.topic };
         const set = ['g = :g', 't = :t'];
         const remove: string[] = [];
         // An expression may name an attribute once: of a partition that is given twice the last offset counts.
@@ -65,9 +70,15 @@ export function groups(engine: Engine): Groups {
           }
         }
         const removal = remove.length > 0 ? ` REMOVE ${remove.join(', ')}` : '';
-        return { key, update: `SET ${set.join(', ')}${removal}`, values };
+        const ahead = [...bySlot.keys()].map((slot) => `(attribute_not_exists(o${slot}) OR o${slot} <= :o${slot})`);
+        return {
+          key,
+          update: `SET ${set.join(', ')}${removal}`,
+          values,
+          ...(forward && { condition: ahead.join(' AND ') }),
+        };
       });
-      return (await fenced(group, updates)) === 'fenced' ? 'fenced' : 'committed';
+      return (await fenced(group, generation, updates)) === 'fenced' ? 'fenced' : 'committed';
     },
 
     async offsets(group, partitions) {

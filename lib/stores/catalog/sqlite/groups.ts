@@ -48,10 +48,11 @@ export function openGroups(db: Database): Sync<Groups> {
       return partitions.flatMap((of) => committedIn(rowOf(group, of)));
     },
 
-    commit(group, generation, offsets) {
+    commit(group, generation, offsets, { forward = false } = {}) {
       if (isFenced(group, generation, offsets)) return 'fenced';
       register(group);
       for (const { topicId, partition, topic, offset, metadata } of offsets) {
+        if (forward && (rowOf(group, { topicId, partition })?.offset ?? -1) > offset) continue;
         db.run(
           `INSERT INTO offsets (group_id, topic_id, partition, generation, topic, offset, metadata)
            VALUES (?, ?, ?, ?, ?, ?, ?)
