@@ -170,11 +170,7 @@ export function createNetwork({ clock, dice, trace, count }: NetworkDeps): Netwo
             operation: `${name}.${method}`,
             apply: () => call.apply(target, args),
             fail: storageError,
-            faults: READS.includes(method)
-              ? ON_READS
-              : `${name}.${method}` === 'groups.commit'
-                ? ['refused', 'answer lost']
-                : ON_WRITES,
+            faults: READS.includes(method) ? ON_READS : ON_WRITES,
           });
       },
     });

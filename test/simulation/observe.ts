@@ -46,9 +46,11 @@ export function observeCatalog(inner: Catalog, truth: Truth, groups: GroupTruth)
         if (outcome !== 'fenced') groups.claimed(group, generation, claimed, outcome);
         return outcome;
       },
-      async commit(group, generation, offsets) {
-        const outcome = await inner.groups.commit(group, generation, offsets);
-        if (outcome === 'committed') groups.committed(group, generation, offsets);
+      async commit(group, generation, offsets, options) {
+        const outcome = await inner.groups.commit(group, generation, offsets, options);
+        // Of a commit that only goes forward some may have been passed over: what is there now is what it did.
+        const now = options?.forward ? await inner.groups.offsets(group, offsets) : offsets;
+        if (outcome === 'committed') groups.committed(group, generation, now);
         return outcome;
       },
     },

@@ -16,16 +16,19 @@ export interface Settings {
   killEvery: number;
   /** How far wall clocks are off, milliseconds. */
   skew: number;
+  /** How long a segment outlives its last entry, for readers with plans, milliseconds. */
+  grace: number;
   sweep: SweepRules;
   host: HostSettings;
   clients: { appenders: number; resenders: number; producers: number; readers: number; consumers: number };
 }
 
-const ALWAYS_SEGMENTS: Prices = { put: 0, pointer: 0, carried: () => 1, carryLimit: 0 };
+export const ALWAYS_SEGMENTS: Prices = { put: 0, pointer: 0, carried: () => 1, carryLimit: 0 };
 
 export function createSettings(dice: Dice): Settings {
   const maybe = (value: number) => (dice.chance(0.7) ? value * dice.pick([0.3, 1, 3]) : 0);
   const every = (ms: number) => (dice.chance(0.7) ? dice.around(ms) + ms / 5 : Number.POSITIVE_INFINITY);
+  const grace = dice.pick([3_000, 10_000]);
   return {
     hosts: dice.int(2, 4),
     storm: {
@@ -44,12 +47,8 @@ export function createSettings(dice: Dice): Settings {
     freezeFor: dice.pick([500, 5_000, 20_000]),
     killEvery: every(30_000),
     skew: dice.pick([0, 0, 300, 5_000]),
-    sweep: {
-      minAge: dice.pick([0, 1_000, 5_000]),
-      grace: dice.pick([3_000, 10_000]),
-      raisesFloor: true,
-      asksFirst: false,
-    },
+    grace,
+    sweep: { minAge: dice.pick([0, 1_000, 5_000]), wait: grace, raisesFloor: true, asksFirst: false },
     host: {
       brokerConfig: parseBrokerConfig([]),
       prices: dice.pick([ALWAYS_SEGMENTS, awsPrices, awsPrices, embeddedPrices]),

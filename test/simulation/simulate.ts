@@ -2,7 +2,7 @@ import { sleep } from '../../lib/clock.ts';
 import { openSqlite } from '../../lib/stores/catalog/sqlite/sqlite.ts';
 import { openMemory } from '../../lib/stores/objects/memory.ts';
 import { audit, checkReachable } from './audit.ts';
-import type { Bug } from './bugs.ts';
+import type { Bug } from './bugs/bug.ts';
 import { ask, type Client, type World } from './client.ts';
 import { admin } from './clients/admin.ts';
 import { appender } from './clients/appender.ts';
@@ -50,10 +50,10 @@ export interface Outcome {
 }
 
 /** Long enough for every time-out, lease and late request. */
-const HEALING_MS = 600_000;
-const LAST_CALLS_MS = 3_600_000;
+const HEALING_MS = 300_000;
+const LAST_CALLS_MS = 600_000;
 const LONGEST_FREEZE_MS = 60_000;
-const CHECK_EVERY_MS = 10_000;
+const CHECK_EVERY_MS = 5_000;
 
 /** One run: several processes with a log each over the same stores, clients, upkeep and faults, all from one seed. */
 export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: [] }, keep = 0 }: SimulationOptions) {
@@ -74,7 +74,7 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
 
   const truth = createTruth({ now, violate, note, count });
   const groups = createGroupTruth({ truth, now, violate, note, count });
-  const model = createModel(truth, settings.sweep.grace, violate);
+  const model = createModel(truth, settings.grace, violate);
   const network = createNetwork({ clock, dice: dice.fork(), trace, count });
   const bugDice = dice.fork();
   const sqlite = await openSqlite({ path: ':memory:', clock, random: dice.fork().bytes });
@@ -90,23 +90,19 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
 
   const hosts: Host[] = [];
   const hostDice = dice.fork();
-  function start(): Host {
+  function start(): void {
     const name = `host${hosts.length}`;
     const skew = hostDice.int(-settings.skew, settings.skew);
     const process = createProcess(name, clock, { wall: skew, monotonic: hostDice.int(0, 1_000_000) });
     const catalog = network.catalog(process, observed.catalog);
-    const host = createHost(
-      process,
-      hostDice.fork(),
-      {
-        catalog: bug.client?.(catalog, bugDice) ?? catalog,
-        objects: network.objects(process, observed.objects),
-      },
-      settings.host,
-    );
-    hosts.push(host);
+    const objects = network.objects(process, observed.objects);
+    const own = {
+      catalog: bug.usesCatalog?.(catalog, bugDice) ?? catalog,
+      objects: bug.usesObjects?.(objects, bugDice) ?? objects,
+    };
+    const host = createHost(process, hostDice.fork(), own, settings.host);
+    hosts.push(bug.log ? { ...host, log: bug.log(host.log, bugDice) } : host);
     note(`${name} starts`);
-    return host;
   }
   const living = () => hosts.filter(({ process }) => process.alive);
 
@@ -197,7 +193,7 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
       await topics.create({ name, id, partitions, config: {}, created: clock.now() });
     }
 
-    const { clients, sweep } = settings;
+    const { clients, sweep, grace } = settings;
     const many = (n: number, name: string, act: (client: Client) => Promise<void>) => {
       for (let i = 0; i < n; i++) spawn(`${name}${i}`, act);
     };
@@ -207,7 +203,7 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
     many(clients.readers, 'reader', reader);
     many(clients.consumers, 'consumer', consumer);
     many(1, 'admin', admin);
-    many(2, 'compactor', compactor(sweep));
+    many(2, 'compactor', compactor(grace));
     many(2, 'sweeper', sweeper(sweep));
     for (const topic of [STEADY, GROWING, FLEETING]) many(1, `follower-${topic}-`, follower(topic));
     for (const act of [weather, freezes, kills, checks]) void act();
@@ -229,7 +225,7 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
   /** Until what was in doubt is decided and everybody has read everything. */
   async function heal(): Promise<void> {
     const begun = now();
-    const decided = begun + LATE_AT_MOST_MS;
+    const decided = begun + (settings.storm.late > 0 ? LATE_AT_MOST_MS : 0);
     while (violations.length === 0 && now() < begun + HEALING_MS) {
       await clock.run(now() + CHECK_EVERY_MS, () => violations.length > 0);
       if (now() >= decided && goals.every((missing) => missing() === undefined)) return;
@@ -250,7 +246,9 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
     let closed = 0;
     const closer: Client = { name: 'closer', dice: dice.fork(), world };
     for (const host of living()) {
-      void ask(closer, host, 'close', { errors: [] }, (log) => log.close()).finally(() => closed++);
+      void ask(closer, host, 'close', { errors: [], limit: LAST_CALLS_MS + 1 }, (log) => log.close()).finally(
+        () => closed++,
+      );
     }
     if (!(await clock.run(last, () => closed === living().length))) violate('nothing held', 'a log does not close');
     for (const { process } of living()) {

@@ -6,14 +6,14 @@ import { anyPlace, ask, type Client, rest } from '../client.ts';
 import { FLEETING, GROWING, STEADY } from '../topics.ts';
 import { compact, rewrite } from '../upkeep/compactor.ts';
 import type { Stores } from '../upkeep/stores.ts';
-import { type Condemned, type SweepRules, sweep } from '../upkeep/sweeper.ts';
+import { type Sweeping, type SweepRules, sweep } from '../upkeep/sweeper.ts';
 
 const ERRORS: readonly ErrorCode[] = ['KAFKA_STORAGE_ERROR', 'REQUEST_TIMED_OUT'];
 /** A round of upkeep is many requests. */
 const ROUND_MS = 3_600_000;
 
 /** Compacts one partition after the other, and now and then rewrites an index. */
-export function compactor(rules: SweepRules) {
+export function compactor(grace: number) {
   return async function compactAll(client: Client): Promise<void> {
     const { world, dice } = client;
     while (world.phase() === 'chaos') {
@@ -22,7 +22,7 @@ export function compactor(rules: SweepRules) {
       if (topicId) {
         const of = { topicId, partition };
         await inProcess(client, `compaction of ${topic}[${partition}]`, (stores) =>
-          dice.chance(0.75) ? compact(stores, of) : rewrite(stores, of, () => sleep(stores.clock, rules.grace)),
+          dice.chance(0.75) ? compact(stores, of) : rewrite(stores, of, () => sleep(stores.clock, grace)),
         );
       }
       await rest(client, 2_000);
@@ -34,12 +34,12 @@ export function sweeper(rules: SweepRules) {
   return async function sweepAll(client: Client): Promise<void> {
     const { world } = client;
     while (world.phase() === 'chaos') {
-      const condemned: Condemned = new Map();
+      const sweeping: Sweeping = { condemned: new Map(), named: new Map() };
       // What a process knows of the dead dies with it.
       let goesOn = true;
       const host = world.host(client.dice);
       while (goesOn && world.phase() === 'chaos' && host.process.alive) {
-        goesOn = await inProcess(client, 'sweep', (stores) => sweep(stores, rules, condemned), host);
+        goesOn = await inProcess(client, 'sweep', (stores) => sweep(stores, rules, sweeping), host);
         await rest(client, 1_000);
       }
     }

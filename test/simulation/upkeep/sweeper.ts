@@ -1,3 +1,4 @@
+import { sleep } from '../../../lib/clock.ts';
 import { segmentIdOf } from '../../../lib/format/segments/names.ts';
 import { FOOTER_LENGTH, readFooter, readIndex } from '../../../lib/format/segments/segment.ts';
 import { timeOf } from '../../../lib/ids.ts';
@@ -8,42 +9,61 @@ import type { Stores } from './stores.ts';
 export interface SweepRules {
   /** A younger segment is left alone, milliseconds. */
   minAge: number;
-  /** Between a segment's end and its deletion, for readers with plans, milliseconds. */
-  grace: number;
+  /** Between a segment's end and its deletion, milliseconds. */
+  wait: number;
   /** The steps of DESIGN section 5; a planted bug leaves one out. */
   raisesFloor: boolean;
   asksFirst: boolean;
 }
 
-/** Segments that nothing points to and nothing ever will, and since when that is known. */
-export type Condemned = Map<string, number>;
+/** What a sweeper remembers. */
+export interface Sweeping {
+  /** Segments that nothing points to and nothing ever will, and since when that is known. */
+  condemned: Map<string, number>;
+  /** The partitions that a segment's footer names. */
+  named: Map<string, TopicIdPartition[]>;
+}
+
+/** A sweeper that asks first dawdles before it raises the floor, as one that freezes in between would. */
+const DAWDLE_MS = 2_000;
 
 /** Goes once over the level-0 segments: raises the floor, asks who points to them, and deletes in a later round. */
-export async function sweep(stores: Stores, rules: SweepRules, condemned: Condemned): Promise<void> {
+export async function sweep(stores: Stores, rules: SweepRules, sweeping: Sweeping): Promise<void> {
   const { objects, clock } = stores;
+  const { condemned, named } = sweeping;
   for (let after = ''; ; ) {
-    const page = await objects.list('segments/', { after, limit: 100 });
+    const page = await objects.list('segments/', { after, limit: 20 });
     if (page.length === 0) return;
     after = page.at(-1)!.name;
     const dead: string[] = [];
-    for (const object of page) {
+    const judge = async (object: ObjectInfo) => {
       const { name } = object;
       const since = condemned.get(name);
       if (since !== undefined) {
-        if (clock.monotonic() - since >= rules.grace) dead.push(name);
-      } else if (clock.now() - timeOf(segmentIdOf(name)!) >= rules.minAge && (await isDead(stores, rules, object))) {
-        condemned.set(name, clock.monotonic());
+        if (clock.monotonic() - since >= rules.wait) dead.push(name);
+      } else if (clock.now() - timeOf(segmentIdOf(name)!) >= rules.minAge) {
+        if (await isDead(stores, rules, object, named)) condemned.set(name, clock.monotonic());
       }
-    }
+    };
+    await Promise.all(page.map(judge));
     if (dead.length > 0) await objects.delete(dead);
-    for (const name of dead) condemned.delete(name);
+    for (const name of dead) {
+      condemned.delete(name);
+      named.delete(name);
+    }
   }
 }
 
-async function isDead(stores: Stores, rules: SweepRules, object: ObjectInfo): Promise<boolean> {
+async function isDead(
+  stores: Stores,
+  rules: SweepRules,
+  object: ObjectInfo,
+  known: Sweeping['named'],
+): Promise<boolean> {
   const { partitions } = stores.catalog;
   const id = segmentIdOf(object.name)!;
-  const named = await partitionsIn(stores, object);
+  const named = known.get(object.name) ?? (await partitionsIn(stores, object));
+  known.set(object.name, named);
   const ask = async () => {
     for (const of of named) if (await partitions.refers(of, id)) return true;
     return false;
@@ -51,7 +71,10 @@ async function isDead(stores: Stores, rules: SweepRules, object: ObjectInfo): Pr
   const raise = async () => {
     for (const of of named) await partitions.raiseFloor(of, timeOf(id));
   };
-  if (rules.asksFirst && (await ask())) return false;
+  if (rules.asksFirst) {
+    if (await ask()) return false;
+    await sleep(stores.clock, DAWDLE_MS);
+  }
   if (rules.raisesFloor) await raise();
   return rules.asksFirst || !(await ask());
 }
