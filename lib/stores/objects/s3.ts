@@ -70,13 +70,9 @@ export function openS3({ client: config, bucket: Bucket, prefix: root = '', cloc
     attempts.signal?.throwIfAborted();
     if (closed) throw new ObjectError('STORE_FAILED', 'The object store is closed: open it again.');
     const operation = repeat(clock, what, attempts, request);
-    const settled = operation
-      .then(
-        () => undefined,
-        () => undefined,
-      )
-      .then(() => underWay.delete(settled));
-    underWay.add(settled);
+    const leave = () => underWay.delete(operation);
+    underWay.add(operation);
+    operation.then(leave, leave);
     return operation;
   }
 
@@ -108,6 +104,7 @@ export function openS3({ client: config, bucket: Bucket, prefix: root = '', cloc
       const response = await s3.send(request, { abortSignal }).catch((cause: unknown) => {
         if (nameOf(cause) === 'NoSuchKey') throw missing(name, cause);
         if (nameOf(cause) !== 'InvalidRange') throw cause;
+        return undefined;
       });
       return response && readBody(name, response, range);
     });
@@ -191,7 +188,7 @@ export function openS3({ client: config, bucket: Bucket, prefix: root = '', cloc
 
     async close() {
       closed = true;
-      await Promise.all(underWay);
+      await Promise.allSettled(underWay);
       s3.destroy();
     },
   };
