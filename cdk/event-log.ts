@@ -119,7 +119,6 @@ export class EventLog extends Construct {
     // One permission a function: one a method would make the function's policy too long.
     const integrate = (name: FunctionName) =>
       new apigateway.LambdaIntegration(this.functions[name], {
-        allowTestInvoke: false,
         scopePermissionToMethod: false,
       });
     const integrations = { produce: integrate('produce'), fetch: integrate('fetch'), admin: integrate('admin') };
