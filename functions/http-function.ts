@@ -27,12 +27,16 @@ const MAX_ANSWER_BYTES = 5_900_000;
  * The log belongs to the environment, not to a request: what is known of heads and topics stays known while it is warm.
  */
 export function httpFunction(env: NodeJS.ProcessEnv = process.env): ReturnType<typeof handle> {
+  const { VARVE_BUCKET: bucket, VARVE_TABLE: table } = env;
+  if (!bucket || !table) {
+    throw new VarveError('INVALID_CONFIG', 'Name the bucket by VARVE_BUCKET and the table by VARVE_TABLE.');
+  }
   const logger = consoleLogger(env.VARVE_LOG_LEVEL === 'debug');
   let door: Promise<Hono> | undefined;
 
   /** What fails to open is opened again by the next request. */
   function opened(): Promise<Hono> {
-    door ??= open(env, logger).catch((error: unknown) => {
+    door ??= open({ bucket, table }, logger).catch((error: unknown) => {
       door = undefined;
       throw error;
     });
@@ -67,14 +71,10 @@ export function httpFunction(env: NodeJS.ProcessEnv = process.env): ReturnType<t
   return handle(app, { isContentTypeBinary: () => false });
 }
 
-async function open(env: NodeJS.ProcessEnv, logger: Logger): Promise<Hono> {
-  const { VARVE_BUCKET: bucket, VARVE_TABLE: table } = env;
-  if (!bucket || !table) {
-    throw new VarveError('INVALID_CONFIG', 'Name the bucket by VARVE_BUCKET and the table by VARVE_TABLE.');
-  }
+async function open(at: { bucket: string; table: string }, logger: Logger): Promise<Hono> {
   const metrics = prometheusMetrics();
   // A request's records are all there at once, so there is nothing to linger for.
-  const log = await openAws({ bucket, table, meter: metrics.meter, writer: { linger: 0 } });
+  const log = await openAws({ ...at, meter: metrics.meter, writer: { linger: 0 } });
   // API Gateway knows its own names, and who may call.
   return httpDoor({ log, clock: systemClock, limits: LIMITS, allowedHosts: ['*'], metrics, logger });
 }

@@ -180,6 +180,22 @@ describe('the functions behind API Gateway, deployed by the CDK', () => {
     expect(read.body.records).toMatchObject([{ key: 'zipped', value: 'äöü' }]);
   });
 
+  it('says so when an answer is larger than a function can give', async () => {
+    // Given three records that grow by a factor of four on their way: quotes in JSON, escaped once more for the function's answer
+    const { name } = await newTopic();
+    await log.append(name, Array(3).fill({ value: '"'.repeat(900_000) }));
+    const records = `api/topics/${name}/partitions/0/records?max_bytes=3000000`;
+
+    // When all are asked for, then one
+    const all = await call('GET', records);
+    const one = await call('GET', `${records}&limit=1`);
+
+    // Then the first is refused with what to do, and the second works
+    expect(all).toMatchObject({ status: 413, body: { code: 'MESSAGE_TOO_LARGE', retriable: false } });
+    expect(all.body.message).toContain('limit');
+    expect(one).toMatchObject({ status: 200, body: { next: 1, high_watermark: 3 } });
+  });
+
   it('answers bad requests with what is wrong, and appends nothing of them', async () => {
     const { name } = await newTopic();
     const path = `api/topics/${name}/records`;
