@@ -31,12 +31,13 @@ export function httpFunction(env: NodeJS.ProcessEnv = process.env): ReturnType<t
   if (!bucket || !table) {
     throw new VarveError('INVALID_CONFIG', 'Name the bucket by VARVE_BUCKET and the table by VARVE_TABLE.');
   }
+  const at = { bucket, table };
   const logger = consoleLogger(env.VARVE_LOG_LEVEL === 'debug');
   let door: Promise<Hono> | undefined;
 
   /** What fails to open is opened again by the next request. */
   function opened(): Promise<Hono> {
-    door ??= open({ bucket, table }, logger).catch((error: unknown) => {
+    door ??= open(at, logger).catch((error: unknown) => {
       door = undefined;
       throw error;
     });
