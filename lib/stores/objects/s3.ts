@@ -277,7 +277,8 @@ function missing(name: string, cause?: unknown): ObjectError {
 /** Names what S3 answered and no more: its messages name accounts and keys. */
 function failure(what: string, cause: unknown): ObjectError {
   const status = statusOf(cause);
-  const answer = [nameOf(cause) ?? 'no answer', status && `HTTP ${status}`].filter(Boolean).join(', ');
+  const name = (cause as NodeJS.ErrnoException).code ?? nameOf(cause);
+  const answer = status === undefined ? `no whole answer in time, ${name}` : `${name}, HTTP ${status}`;
   const message = `S3 failed to ${what} (${answer}); check the bucket, the endpoint and the rights, or try again.`;
   return new ObjectError('STORE_FAILED', message, { cause });
 }

@@ -168,6 +168,14 @@ describe('get', () => {
   });
 });
 
+test('get: given gets one after the other, whole or refused, then they share a connection', async () => {
+  await given(whole, error(404, 'NoSuchKey'), whole);
+  await store.get('a');
+  await expect(store.get('b')).rejects.toEqual(failed('OBJECT_MISSING'));
+  await store.get('a');
+  expect(server.connections()).toBe(1);
+});
+
 describe('deadlines', () => {
   /** Lets time pass until it ends, half a minute at each request that stays unanswered. */
   async function passTime<T>(operation: Promise<T>): Promise<T> {
