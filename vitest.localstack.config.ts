@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // One LocalStack answers all of them.
+    fileParallelism: false,
   },
 });

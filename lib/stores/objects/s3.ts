@@ -27,10 +27,11 @@ export interface S3Options {
 const SOCKETS = 128;
 /** Longest put, the wait for a connection included. S3 takes 20 to 60 ms for small objects. */
 const PUT_MS = 30_000;
-/** Longest try of any other request. */
-const TRY_MS = 6_000;
-/** Of a request that may be repeated: at most 19 s with the waits between them. */
+/** Longest try of any other request, likewise. */
+const TRY_MS = 10_000;
 const TRIES = 3;
+/** No try begins later than this after the first: a read ends within 22 s, before API Gateway gives up on its caller. */
+const BEGIN_MS = 12_000;
 const FIRST_WAIT_MS = 50;
 /** Most keys that S3 lists at a time. */
 const MAX_KEYS = 1000;
@@ -228,6 +229,7 @@ async function repeat<T>(
   { signal, ms, mayRepeat }: Attempts,
   request: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  const latest = clock.monotonic() + BEGIN_MS;
   for (let tries = 1; ; tries += 1) {
     const abort = new AbortController();
     const giveUp = () => abort.abort();
@@ -240,7 +242,7 @@ async function repeat<T>(
       abort.abort();
       signal?.throwIfAborted();
       if (cause instanceof ObjectError) throw cause;
-      if (tries === TRIES || !mayRepeat(cause)) throw failure(what, cause);
+      if (tries === TRIES || clock.monotonic() > latest || !mayRepeat(cause)) throw failure(what, cause);
     } finally {
       cancel();
       signal?.removeEventListener('abort', giveUp);
