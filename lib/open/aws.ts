@@ -1,5 +1,3 @@
-import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Random, systemRandom } from '../ids.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
@@ -8,8 +6,8 @@ import { createLog } from '../log/log.ts';
 import type { Meter } from '../log/meter.ts';
 import { awsPrices } from '../log/placement.ts';
 import type { WriterLimits } from '../log/writer.ts';
-import { type CatalogOptions, openDynamodb } from '../stores/catalog/dynamodb/dynamodb.ts';
-import { openS3 } from '../stores/objects/s3.ts';
+import { type DynamodbOptions, openDynamodb } from '../stores/catalog/dynamodb/dynamodb.ts';
+import { openS3, type S3Options } from '../stores/objects/s3.ts';
 
 export interface AwsOptions {
   /** The bucket of the segments. */
@@ -17,9 +15,9 @@ export interface AwsOptions {
   /** The table of all else. */
   table: string;
   /** For both clients. Region, credentials and endpoint default to what the SDK finds, `AWS_ENDPOINT_URL` included. */
-  client?: Pick<S3ClientConfig & DynamoDBClientConfig, 'region' | 'credentials' | 'endpoint'>;
+  client?: Pick<S3Options['client'] & DynamodbOptions['client'], 'region' | 'credentials' | 'endpoint'>;
   /** How appends are protected from requests that arrive late; default `cancel`, for functions. */
-  mark?: CatalogOptions['mark'];
+  mark?: DynamodbOptions['mark'];
   /** Kafka's broker configuration as `key=value`. */
   config?: readonly string[];
   meter?: Meter;
