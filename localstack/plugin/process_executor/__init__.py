@@ -29,7 +29,8 @@ def bind_gateway_to_its_address():
     listen = {h.port: h.host for h in config.GATEWAY_LISTEN}
     original = endpoints.TCP4ServerEndpoint
 
-    def tcp4(reactor, port, backlog=50, interface=""):
+    # Of its own it lets 50 connections wait; clients that open hundreds at once had some of them reset.
+    def tcp4(reactor, port, backlog=1024, interface=""):
         return original(reactor, port, backlog, interface or listen.get(port, ""))
 
     endpoints.TCP4ServerEndpoint = tcp4
