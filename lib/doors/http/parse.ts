@@ -1,7 +1,10 @@
+// By its own path: a bundle would hold every language otherwise.
+
 import * as z from 'zod/mini';
+import english from 'zod/v4/locales/en.js';
 import { HttpProblem } from './errors.ts';
 
-z.config(z.locales.en());
+z.config(english());
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -7,9 +7,14 @@ export function isPart(part: string): boolean {
   return PART.test(part) && part !== '.' && part !== '..';
 }
 
+/** Whether it is an object's name. */
+export function isName(name: string): boolean {
+  return name.length <= 512 && name.split('/').every(isPart);
+}
+
 /** Refuses what is no object's name, before a store acts on it: a name can never lead out of the store. */
 export function checkName(name: string): void {
-  if (name.length > 512 || !name.split('/').every(isPart)) {
+  if (!isName(name)) {
     const shown = JSON.stringify(name.slice(0, 80));
     throw new ObjectError(
       'STORE_FAILED',

@@ -99,6 +99,8 @@ const TIMEOUT_MS = 2_000;
 /** Sockets; a request that waits for one would time out unsent. */
 const SOCKETS = 256;
 const TABLE_READY_MS = 60_000;
+/** Making a table takes longer than using one, most of all where it starts the engine. */
+const MAKE_TIMEOUT_MS = 20_000;
 
 const BUSY = new Set([
   'ProvisionedThroughputExceededException',
@@ -114,7 +116,7 @@ function isConflict(code: string | undefined): boolean {
   return code === 'TransactionConflict' || code === 'ThrottlingError' || code === 'ProvisionedThroughputExceeded';
 }
 
-function connect({ client, clock }: TableOptions) {
+function connect({ client, clock }: TableOptions, timeoutMs: number) {
   const agent = { maxSockets: SOCKETS };
   const dynamodb = new DynamoDBClient({
     requestHandler: { connectionTimeout: 1_000, httpAgent: agent, httpsAgent: agent },
@@ -125,7 +127,7 @@ function connect({ client, clock }: TableOptions) {
   /** The SDK's own time-out only warns, so the clock aborts. */
   async function within<T>(request: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
     const abort = new AbortController();
-    const cancel = clock.schedule(TIMEOUT_MS, () => abort.abort());
+    const cancel = clock.schedule(timeoutMs, () => abort.abort());
     try {
       return await request({ abortSignal: abort.signal });
     } finally {
@@ -137,7 +139,7 @@ function connect({ client, clock }: TableOptions) {
 
 export function openTable(options: TableOptions): Table {
   const { table: TableName, onUnits } = options;
-  const { dynamodb, within } = connect(options);
+  const { dynamodb, within } = connect(options, TIMEOUT_MS);
   let closed = false;
   const metered = onUnits ? { ReturnConsumedCapacity: 'TOTAL' as const } : {};
 
@@ -282,7 +284,7 @@ export function openTable(options: TableOptions): Table {
 /** Makes the table unless it exists, and waits until it can be used. KAFKA_STORAGE_ERROR when that takes a minute. */
 export async function createTable(options: TableOptions): Promise<void> {
   const { table: TableName, clock } = options;
-  const { dynamodb, within } = connect(options);
+  const { dynamodb, within } = connect(options, MAKE_TIMEOUT_MS);
   try {
     await within((o) =>
       dynamodb.send(

@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { FUNCTIONS } from './routes.ts';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Bundles the functions to where the construct finds them. The SDK is bundled as well: appends rely on how this version of it repeats requests. */
+export function buildFunctions(): void {
+  buildSync({
+    entryPoints: FUNCTIONS.map((name) => ({ in: path(`../functions/${name}.ts`), out: `${name}/index` })),
+    outdir: path('../dist/functions'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // The packages' ES modules: esbuild leaves out of them what is not used.
+    mainFields: ['module', 'main'],
+    minify: true,
+    // Some packages are still CommonJS and require Node's own modules.
+    banner: { js: "import{createRequire as requireFrom}from'node:module';const require=requireFrom(import.meta.url);" },
+    logLevel: 'warning',
+  });
+}

@@ -1,0 +1,44 @@
+import type { FunctionName } from './routes.ts';
+
+export interface Rights {
+  /** Of DynamoDB, each for partition keys of these forms. */
+  table: readonly { actions: readonly string[]; keys: readonly string[] }[];
+  /** Of S3, each for names of these forms. */
+  objects: readonly { actions: readonly string[]; names: readonly string[] }[];
+  /** Without it, S3 does not say of an object that it is missing. */
+  listObjects: boolean;
+}
+
+/** What each function's own code needs, and no more. The catalog's keys are in lib/stores/catalog/dynamodb/keys.ts. */
+export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
+  produce: {
+    table: [
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*'] },
+      { actions: ['dynamodb:UpdateItem'], keys: ['meta', 'partition#*'] },
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'partition#*', 'chunk#*'] },
+    ],
+    objects: [{ actions: ['s3:PutObject'], names: ['segments/*'] }],
+    listObjects: false,
+  },
+  fetch: {
+    table: [
+      { actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'], keys: ['*'] },
+      // The first function that ever opens the log writes the format's version.
+      { actions: ['dynamodb:PutItem'], keys: ['meta'] },
+    ],
+    objects: [{ actions: ['s3:GetObject'], names: ['segments/*', 'compacted/*'] }],
+    listObjects: true,
+  },
+  admin: {
+    table: [
+      {
+        actions: ['GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'].map(
+          (one) => `dynamodb:${one}`,
+        ),
+        keys: ['meta', 'topics', 'deletions', 'partition#*', 'groups', 'group#*', 'lease#*'],
+      },
+    ],
+    objects: [],
+    listObjects: false,
+  },
+};
