@@ -5,7 +5,7 @@ import { EventLog } from './event-log.ts';
 
 buildFunctions();
 const app = new App();
-const context = <T extends string>(name: string, allowed: readonly T[]): T => {
+const context = <const T extends string>(name: string, allowed: readonly T[]): T => {
   const value = app.node.tryGetContext(name) ?? allowed[0];
   const found = allowed.find((one) => one === value);
   if (found === undefined) throw new Error(`-c ${name}=${value}: it may be ${allowed.join(' or ')}`);
