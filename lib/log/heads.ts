@@ -10,6 +10,8 @@ export interface Heads {
   get(of: TopicIdPartition, exact?: boolean): Promise<Head | undefined>;
   /** Takes in a head that a commit answered; `asked`: when it was sent, by the monotonic clock. */
   learn(of: TopicIdPartition, head: Head, asked: number): void;
+  /** Asks the catalog, whatever is known. */
+  refresh(of: TopicIdPartition): Promise<Head | undefined>;
   /** The next `get` asks the catalog; whoever waits looks again. */
   forget(of: TopicIdPartition): void;
   /** Resolves when the high watermark passes `offset`, when the head is forgotten, after `ms`, on abort, or on close. */
@@ -73,6 +75,10 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
   async function get(of: TopicIdPartition, exact = false): Promise<Head | undefined> {
     const cached = known.get(keyOf(of));
     if (cached && (!catalog.shared || (!exact && clock.monotonic() - cached.asked < maxAge))) return cached.head;
+    return refresh(of);
+  }
+
+  async function refresh(of: TopicIdPartition): Promise<Head | undefined> {
     const asked = clock.monotonic();
     const head = await catalog.partitions.head(of);
     if (!head) {
@@ -142,6 +148,7 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
 
   return {
     get,
+    refresh,
     learn,
     forget,
     wait,

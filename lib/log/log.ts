@@ -213,7 +213,11 @@ export function createLog(deps: LogDeps): EventLog {
         const upTo = before === 'latest' ? (await log.offsets(topic, partition)).latest : before;
         const logStart = await catalog.partitions.raiseLogStart(of, upTo);
         heads.forget(of);
-        if (typeof logStart === 'number') return logStart;
+        if (typeof logStart === 'number') {
+          // A head that an append brings later may be older than the deletion: this one is asked for after it.
+          await heads.refresh(of);
+          return logStart;
+        }
         if (logStart === 'unknown partition') throw unknownPartition(topic, partition);
         throw new VarveError('OFFSET_OUT_OF_RANGE', `offset ${upTo} is above the high watermark, or below 0`);
       });
