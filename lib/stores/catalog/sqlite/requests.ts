@@ -19,13 +19,23 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+export interface CallOptions {
+  /** What the arguments carry. */
+  bytes?: number;
+  /**
+   * Rejects the call with the signal's reason. One that still waits is never made then; one that was sent is over before any
+   * call that is made later.
+   */
+  signal?: AbortSignal | undefined;
+}
+
 export interface Requests {
-  /** `bytes`: what the arguments carry. Errors: the engine's, KAFKA_STORAGE_ERROR when too much waits, LOG_CLOSED. */
+  /** Errors: the engine's, KAFKA_STORAGE_ERROR when too much waits, LOG_CLOSED. */
   call<Port extends keyof Core, Method extends keyof Core[Port] & string>(
     port: Port,
     method: Method,
     args: Arguments<Core[Port][Method]>,
-    bytes?: number,
+    options?: CallOptions,
   ): Promise<Result<Core[Port][Method]>>;
   /** Takes no more calls, waits for those that were taken, closes the engine. */
   close(): Promise<void>;
@@ -55,7 +65,8 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
   let closing: Promise<void> | undefined;
   let sending: Promise<void> | undefined;
 
-  function enqueue(request: Request, bytes: number): Promise<unknown> {
+  function enqueue(request: Request, { bytes = 0, signal }: CallOptions): Promise<unknown> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     if (closing) return Promise.reject(new VarveError('LOG_CLOSED', 'The catalog is closed: open the log again.'));
     if (outstanding >= MAX_WAITING || outstandingBytes + bytes > MAX_WAITING_BYTES) {
       const message = 'Too many requests wait for the catalog: slow down and try again.';
@@ -64,9 +75,37 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
     outstanding += 1;
     outstandingBytes += bytes;
     return new Promise<unknown>((resolve, reject) => {
-      waiting.push({ request, bytes, resolve, reject });
+      const one: Waiting = { request, bytes, resolve, reject };
+      waiting.push(one);
       sending ??= Promise.resolve().then(sendAll);
+      if (signal) rejectOnAbort(one, signal);
     });
+  }
+
+  function rejectOnAbort(one: Waiting, signal: AbortSignal): void {
+    const { resolve, reject } = one;
+    const abort = () => {
+      const at = waiting.indexOf(one);
+      if (at >= 0) {
+        waiting.splice(at, 1);
+        release(one);
+      }
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    one.resolve = (value) => {
+      signal.removeEventListener('abort', abort);
+      resolve(value);
+    };
+    one.reject = (error) => {
+      signal.removeEventListener('abort', abort);
+      reject(error);
+    };
+  }
+
+  function release({ bytes }: Waiting): void {
+    outstanding -= 1;
+    outstandingBytes -= bytes;
   }
 
   async function sendAll(): Promise<void> {
@@ -91,8 +130,7 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
     const unanswered = new Set(taken);
     const settle = (one: Waiting, answer: Answer) => {
       unanswered.delete(one);
-      outstanding -= 1;
-      outstandingBytes -= one.bytes;
+      release(one);
       if ('value' in answer) one.resolve(answer.value);
       else one.reject(new VarveError(answer.error.code, answer.error.message));
     };
@@ -109,7 +147,7 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
   }
 
   return {
-    call: (port, method, args, bytes = 0) => enqueue({ port, method, args }, bytes) as never,
+    call: (port, method, args, options = {}) => enqueue({ port, method, args }, options) as never,
 
     close() {
       closing ??= Promise.resolve(sending).then(() => transport.close());

@@ -6,7 +6,7 @@ import type { NewEntry, Partitions, Run } from '../partitions.ts';
 import { type Core, EFFECTS, openEngine } from './engine.ts';
 import { toEntry } from './entries.ts';
 import { inlineTransport } from './inline.ts';
-import { type Arguments, createRequests, type Requests, type Result } from './requests.ts';
+import { type Arguments, createRequests, type Requests, type Result, type Transport } from './requests.ts';
 import { startThread } from './thread.ts';
 
 export interface SqliteOptions {
@@ -33,6 +33,10 @@ export async function openSqlite(options: SqliteOptions): Promise<Catalog> {
   const transport = worker
     ? await startThread({ path, clusterId })
     : inlineTransport(openEngine(path, clusterId), clock);
+  return catalogOver(transport, clock);
+}
+
+export function catalogOver(transport: Transport, clock: Clock): Catalog {
   const requests = createRequests(transport, clock);
   return {
     clusterId: transport.clusterId,
@@ -68,8 +72,7 @@ function remotePartitions(requests: Requests): Partitions {
       const owned = entries.map((entry) => (entry.bytes ? { ...entry, bytes: new Uint8Array(entry.bytes) } : entry));
       const bytes = owned.reduce((sum, entry) => sum + (entry.bytes?.length ?? 0), 0);
       try {
-        const call = requests.call('partitions', 'append', [to, owned], bytes);
-        const { outcomes, head } = await (signal ? unlessAborted(call, signal) : call);
+        const { outcomes, head } = await requests.call('partitions', 'append', [to, owned], { bytes, signal });
         if (!head) return { outcomes };
         const tail = owned.filter((_, i) => outcomes[i]?.status === 'appended').map(toEntry);
         const base = head.highWatermark - tail.reduce((sum, entry) => sum + entry.count, 0);
@@ -110,20 +113,5 @@ function check(entries: readonly NewEntry[]): void {
       'MESSAGE_TOO_LARGE',
       `An entry carries at most ${MAX_CARRIED_BYTES} bytes: put more into a segment.`,
     );
-  }
-}
-
-/** Rejects with the signal's reason when it aborts first. What the call answers then is nobody's. */
-async function unlessAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort);
-  });
-  try {
-    return await Promise.race([call, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

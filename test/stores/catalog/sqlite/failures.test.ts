@@ -164,12 +164,43 @@ describe('the queue before the engine', () => {
   it('pushes back when too many bytes wait', async () => {
     const { requests, gate } = stalled();
     const at = { topicId: 't', partition: 0 };
-    const calls = Array.from({ length: 64 }, () => requests.call('partitions', 'append', [at, []], 1024 * 1024));
+    const calls = Array.from({ length: 64 }, () =>
+      requests.call('partitions', 'append', [at, []], { bytes: 1024 * 1024 }),
+    );
 
-    await expect(requests.call('partitions', 'append', [at, []], 1)).rejects.toBeInstanceOf(VarveError);
+    await expect(requests.call('partitions', 'append', [at, []], { bytes: 1 })).rejects.toBeInstanceOf(VarveError);
 
     gate.reject(new Error('gone'));
     await Promise.allSettled(calls);
+  });
+
+  it('never makes a call that was given up while it waited', async () => {
+    const sent: string[] = [];
+    const first = Promise.withResolvers<void>();
+    const transport: Transport = {
+      clusterId: 'cluster',
+      async send({ reads, writes }, onAnswers) {
+        sent.push(...[...reads, ...writes].map(({ method }) => method));
+        if (sent.length === 1) await first.promise;
+        if (reads.length > 0) onAnswers({ reads: reads.map(() => ({ value: undefined })) });
+        if (writes.length > 0) onAnswers({ writes: writes.map(() => ({ value: undefined })) });
+      },
+      close: async () => {},
+    };
+    const requests = createRequests(transport, clock);
+    const abort = new AbortController();
+    const under = requests.call('topics', 'get', ['orders']);
+    await Promise.resolve();
+
+    const at = { topicId: 't', partition: 0 };
+    const given = requests.call('partitions', 'append', [at, []], { signal: abort.signal });
+    abort.abort(new Error('too late'));
+    const later = requests.call('partitions', 'head', [at]);
+    first.resolve();
+
+    await expect(given).rejects.toThrow('too late');
+    await Promise.all([under, later]);
+    expect(sent).toEqual(['get', 'head']);
   });
 
   it('fails what is under way, and only that, when the engine is lost', async () => {
