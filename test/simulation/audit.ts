@@ -3,6 +3,7 @@ import { createLog } from '../../lib/log/log.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import type { ObjectStore } from '../../lib/stores/objects/objects.ts';
 import type { VirtualClock } from './clock.ts';
+import type { GroupTruth } from './group-truth.ts';
 import type { HostSettings } from './host.ts';
 import { isSame } from './payload.ts';
 import { describe, type PartitionTruth, type Truth } from './truth.ts';
@@ -52,6 +53,24 @@ export async function checkReachable({ catalog, objects }: Stores, truth: Truth,
       if (base <= offset) return violate('bytes exist', `offset ${offset} of ${describe(at)} is nowhere`);
       offset = base;
     }
+  }
+}
+
+/** What the group has committed is what was seen to be committed. */
+export async function auditGroup(
+  { catalog }: Stores,
+  truth: Truth,
+  groups: GroupTruth,
+  group: string,
+  violate: Violate,
+): Promise<void> {
+  const all = [...living(truth)];
+  const told = await catalog.groups.offsets(group, all);
+  for (const at of all) {
+    const offset = told.find(({ topicId, partition }) => topicId === at.topicId && partition === at.partition)?.offset;
+    const expected = groups.offset(group, at);
+    if (offset !== expected)
+      violate('offsets never go back', `${group} is at ${offset} of ${describe(at)}, not ${expected}`);
   }
 }
 

@@ -51,30 +51,33 @@ export interface Model {
 const HEAD_AGE_MS = 1_000;
 const TOPIC_AGE_MS = 5_000;
 const PEEK_AGE_MS = 500;
-const VISIBLE_AFTER_MS = HEAD_AGE_MS + PEEK_AGE_MS;
 
-/** `grace`: how long a segment outlives its last entry, milliseconds. */
-export function createModel(truth: Truth, grace: number, violate: (check: Check, detail: string) => void): Model {
+/** `grace`: how long a segment outlives its last entry, milliseconds. A process that is alone remembers nothing that is old. */
+export function createModel(
+  truth: Truth,
+  { grace, shared }: { grace: number; shared: boolean },
+  violate: (check: Check, detail: string) => void,
+): Model {
+  const remembered = shared ? TOPIC_AGE_MS + HEAD_AGE_MS : 0;
+  const visibleAfter = shared ? HEAD_AGE_MS + PEEK_AGE_MS : 0;
   const refused = new Map<Payload, string>();
   const ordered: { who: string; payloads: readonly Payload[] }[] = [];
   const watermarks = new Map<string, { value: number; at: number }>();
 
   /** Lives of the name that a call may have met, those included that its process may have remembered. */
-  function livesDuring(topic: string, { from, to }: Interval, remembered = 0): Life[] {
-    return truth.lives(topic).filter(({ created, deleted }) => created <= to && deleted >= from - remembered);
+  function livesDuring(topic: string, { from, to }: Interval, before = 0): Life[] {
+    return truth.lives(topic).filter(({ created, deleted }) => created <= to && deleted >= from - before);
   }
 
   /** The partition, when the name had one life all through the call and before. */
   function steady(topic: string, partition: number, when: Interval): PartitionTruth | undefined {
-    const [life, ...others] = livesDuring(topic, when, TOPIC_AGE_MS + HEAD_AGE_MS);
+    const [life, ...others] = livesDuring(topic, when, remembered);
     if (!life || others.length > 0 || life.created > when.from || life.deleted <= when.to) return undefined;
     return truth.partition({ topicId: life.id, partition });
   }
 
   function partitionsDuring(topic: string, partition: number, when: Interval): PartitionTruth[] {
-    return livesDuring(topic, when, TOPIC_AGE_MS + HEAD_AGE_MS).flatMap(
-      ({ id }) => truth.partition({ topicId: id, partition }) ?? [],
-    );
+    return livesDuring(topic, when, remembered).flatMap(({ id }) => truth.partition({ topicId: id, partition }) ?? []);
   }
 
   function judgeBegin(at: PartitionTruth, offset: number, when: Interval): void {
@@ -134,7 +137,7 @@ export function createModel(truth: Truth, grace: number, violate: (check: Check,
     nothing(topic, partition, offset, when) {
       const at = steady(topic, partition, when);
       const due = at?.records[offset]?.at;
-      if (at && due !== undefined && due < when.from - VISIBLE_AFTER_MS && offset >= logStartAt(at, when.to)) {
+      if (at && due !== undefined && due < when.from - visibleAfter && offset >= logStartAt(at, when.to)) {
         const age = (when.from - due).toFixed(0);
         violate('reads are fresh', `a read of ${describe(at)} found nothing at ${offset}, appended ${age} ms before`);
       }
@@ -160,7 +163,7 @@ export function createModel(truth: Truth, grace: number, violate: (check: Check,
     },
 
     missing(what, { from, to }) {
-      if (to - from + VISIBLE_AFTER_MS > grace) return;
+      if (to - from + visibleAfter > grace) return;
       violate('plans hold', `${what} found a segment gone after ${(to - from).toFixed(0)} ms`);
     },
 

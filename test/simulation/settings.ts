@@ -8,6 +8,8 @@ import type { SweepRules } from './upkeep/sweeper.ts';
 
 /** What one run is like. Every seed leaves out some of the faults, so that those that are left meet alone too. */
 export interface Settings {
+  /** Whether several processes use the catalog; else one has it for itself, and no upkeep runs beside it. */
+  shared: boolean;
   hosts: number;
   storm: Weather;
   /** Milliseconds between two freezes of some process, and how long one lasts, on average. Infinity: none. */
@@ -25,12 +27,17 @@ export interface Settings {
 
 export const ALWAYS_SEGMENTS: Prices = { put: 0, pointer: 0, carried: () => 1, carryLimit: 0 };
 
-export function createSettings(dice: Dice): Settings {
+/** `shared` decides what the dice else would. */
+export function createSettings(dice: Dice, options: { shared?: boolean | undefined } = {}): Settings {
   const maybe = (value: number) => (dice.chance(0.7) ? value * dice.pick([0.3, 1, 3]) : 0);
   const every = (ms: number) => (dice.chance(0.7) ? dice.around(ms) + ms / 5 : Number.POSITIVE_INFINITY);
   const grace = dice.pick([3_000, 10_000]);
+  const drawn = dice.chance(0.8);
+  const shared = options.shared ?? drawn;
+  const hosts = dice.int(2, 4);
   return {
-    hosts: dice.int(2, 4),
+    shared,
+    hosts: shared ? hosts : 1,
     storm: {
       ...CALM,
       refused: maybe(0.02),

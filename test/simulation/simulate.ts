@@ -1,7 +1,10 @@
 import { sleep } from '../../lib/clock.ts';
-import { openSqlite } from '../../lib/stores/catalog/sqlite/sqlite.ts';
+import { openEngine } from '../../lib/stores/catalog/sqlite/engine.ts';
+import { inlineTransport } from '../../lib/stores/catalog/sqlite/inline.ts';
+import { catalogOver } from '../../lib/stores/catalog/sqlite/sqlite.ts';
 import { openMemory } from '../../lib/stores/objects/memory.ts';
-import { audit, checkReachable } from './audit.ts';
+import { aloneWith } from './alone.ts';
+import { audit, auditGroup, checkReachable } from './audit.ts';
 import type { Bug } from './bugs/bug.ts';
 import { ask, type Client, type World } from './client.ts';
 import { admin } from './clients/admin.ts';
@@ -18,7 +21,7 @@ import { createGroupTruth } from './group-truth.ts';
 import { createHost, type Host } from './host.ts';
 import { createModel } from './model.ts';
 import { CALM, createNetwork, LATE_AT_MOST_MS } from './network.ts';
-import { observeCatalog, observeObjects } from './observe.ts';
+import { observeCatalog, observeEngine, observeObjects } from './observe.ts';
 import { createProcess } from './process.ts';
 import { createSettings } from './settings.ts';
 import { FLEETING, GROWING, STEADY } from './topics.ts';
@@ -31,6 +34,8 @@ export interface SimulationOptions {
   /** Of virtual time under faults; what was begun is then finished without. */
   minutes: number;
   bug?: Bug;
+  /** Whether several processes share the catalog; by default the seed decides. */
+  shared?: boolean;
   /** Lines of the trace that are kept. */
   keep?: number;
 }
@@ -57,12 +62,13 @@ const LONGEST_FREEZE_MS = 60_000;
 const CHECK_EVERY_MS = 5_000;
 
 /** One run: several processes with a log each over the same stores, clients, upkeep and faults, all from one seed. */
-export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: [] }, keep = 0 }: SimulationOptions) {
+export async function simulate({ seed, minutes, shared, bug, keep = 0 }: SimulationOptions): Promise<Outcome> {
   const dice = createDice(seed);
   const clock = createClock();
   const trace = createTrace(clock.monotonic, keep);
-  const drawn = createSettings(dice.fork());
-  const settings = bug.settings?.(drawn) ?? drawn;
+  // Bugs are planted into the way to a shared catalog.
+  const drawn = createSettings(dice.fork(), { shared: bug ? true : shared });
+  const settings = bug?.settings?.(drawn) ?? drawn;
   const counts = new Map<string, number>();
   const violations: Violation[] = [];
   const now = clock.monotonic;
@@ -75,18 +81,21 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
 
   const truth = createTruth({ now, violate, note, count });
   const groups = createGroupTruth({ truth, now, violate, note, count });
-  const model = createModel(truth, settings.grace, violate);
-  const network = createNetwork({ clock, dice: dice.fork(), trace, count });
+  const model = createModel(truth, settings, violate);
+  const reach = { clock, dice: dice.fork(), trace, count };
+  const network = createNetwork(reach);
   const bugDice = dice.fork();
-  const sqlite = await openSqlite({ path: ':memory:', clock, random: dice.fork().bytes });
+  const engine = openEngine(':memory:', 'simulated');
+  const sqlite = catalogOver(inlineTransport(engine, clock), clock);
   const memory = openMemory();
   const stores = {
-    catalog: bug.catalog?.(sqlite, bugDice) ?? sqlite,
-    objects: bug.objects?.(memory, bugDice) ?? memory,
+    catalog: bug?.catalog?.(sqlite, bugDice) ?? sqlite,
+    objects: bug?.objects?.(memory, bugDice) ?? memory,
   };
   const observed = {
     catalog: observeCatalog(stores.catalog, truth, groups),
     objects: observeObjects(stores.objects, truth),
+    engine: observeEngine(engine, truth, groups),
   };
 
   const hosts: Host[] = [];
@@ -95,14 +104,16 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
     const name = `host${hosts.length}`;
     const skew = hostDice.int(-settings.skew, settings.skew);
     const process = createProcess(name, clock, { wall: skew, monotonic: hostDice.int(0, 1_000_000) });
-    const catalog = network.catalog(process, observed.catalog);
+    const catalog = settings.shared
+      ? network.catalog(process, observed.catalog)
+      : aloneWith(observed.engine, process, () => network.weather, reach);
     const objects = network.objects(process, observed.objects);
     const own = {
-      catalog: bug.usesCatalog?.(catalog, bugDice) ?? catalog,
-      objects: bug.usesObjects?.(objects, bugDice) ?? objects,
+      catalog: bug?.usesCatalog?.(catalog, bugDice) ?? catalog,
+      objects: bug?.usesObjects?.(objects, bugDice) ?? objects,
     };
     const host = createHost(process, hostDice.fork(), own, settings.host);
-    hosts.push(bug.log ? { ...host, log: bug.log(host.log, bugDice) } : host);
+    hosts.push(bug?.log ? { ...host, log: bug.log(host.log, bugDice) } : host);
     note(`${name} starts`);
   }
   const living = () => hosts.filter(({ process }) => process.alive);
@@ -204,8 +215,8 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
     many(clients.readers, 'reader', reader);
     many(clients.consumers, 'consumer', consumer);
     many(1, 'admin', admin);
-    many(2, 'compactor', compactor(grace));
-    many(2, 'sweeper', sweeper(sweep));
+    many(settings.shared ? 2 : 0, 'compactor', compactor(grace));
+    many(settings.shared ? 2 : 0, 'sweeper', sweeper(sweep));
     for (const topic of [STEADY, GROWING, FLEETING]) many(1, `follower-${topic}-`, follower(topic));
     for (const act of [weather, freezes, kills, checks]) void act();
 
@@ -261,22 +272,15 @@ export async function simulate({ seed, minutes, bug = { name: 'none', caughtBy: 
     }
     model.finish();
     let audited = false;
-    const done = audit(stores, truth, clock, settings.host, violate).finally(() => {
-      audited = true;
-    });
+    const done = audit(stores, truth, clock, settings.host, violate)
+      .then(() => auditGroup(stores, truth, groups, GROUP, violate))
+      .finally(() => {
+        audited = true;
+      });
     await clock.run(Number.POSITIVE_INFINITY, () => audited);
     await done;
   }
 
   await sqlite.close();
-  const outcome: Outcome = {
-    seed,
-    violations,
-    counts,
-    elapsed: now(),
-    steps: clock.fired,
-    hash: trace.hash(),
-    trace: trace.lines,
-  };
-  return outcome;
+  return { seed, violations, counts, elapsed: now(), steps: clock.fired, hash: trace.hash(), trace: trace.lines };
 }

@@ -21,10 +21,11 @@ export function follower(topic: string) {
 async function followIn(client: Client, host: Host, topic: string, positions: Record<number, number>): Promise<void> {
   const { world, dice } = client;
   const stop = new AbortController();
-  const stopLater = world.clock.schedule(dice.around(20_000), () => stop.abort());
+  const stopLater = world.clock.schedule(dice.around(10_000), () => stop.abort());
   const from = world.clock.monotonic();
   const what = `following ${topic}`;
-  const partition = dice.chance(0.3) ? 0 : undefined;
+  const partition = world.phase() === 'chaos' && dice.chance(0.3) ? 0 : undefined;
+  world.note(`${client.name} follows ${partition ?? 'all'} in ${host.process.name} from ${JSON.stringify(positions)}`);
   // The call ends when its time is up, at the latest.
   const answer = await ask(
     client,
