@@ -48,7 +48,7 @@ export function createSettings(dice: Dice, options: { shared?: boolean | undefin
       slowBy: dice.pick([300, 3_000, 15_000]),
       latency: dice.pick([1, 10, 50]),
       stalePeek: maybe(0.2),
-      full: maybe(0.005),
+      full: maybe(0.01),
     },
     freezeEvery: every(20_000),
     freezeFor: dice.pick([500, 5_000, 20_000]),

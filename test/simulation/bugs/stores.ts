@@ -5,7 +5,7 @@ import { type Bug, hasty, stormy, withPartitions } from './bug.ts';
 export const STORE_BUGS: readonly Bug[] = [
   {
     name: 'the catalog applies an append twice',
-    caughtBy: ['dense offsets', 'at most once'],
+    caughtBy: ['dense offsets', 'at most once', 'reads are true'],
     catalog: (inner, dice) =>
       withPartitions(inner, {
         async append(to, entries, options) {
@@ -60,7 +60,7 @@ export const STORE_BUGS: readonly Bug[] = [
   },
   {
     name: 'a run is found one record off',
-    caughtBy: ['reads are true', 'nothing invented', 'bytes exist'],
+    caughtBy: ['reads are true', 'delivered in order', 'nothing invented', 'bytes exist'],
     catalog: (inner, dice) =>
       withPartitions(inner, {
         async find(of, offset, head) {
@@ -110,10 +110,8 @@ export const STORE_BUGS: readonly Bug[] = [
     name: 'a group’s fence is ignored',
     caughtBy: ['offsets never go back'],
     settings: (settings) => ({
-      ...settings,
-      hosts: 3,
-      freezeEvery: 2_000,
-      freezeFor: 20_000,
+      ...stormy(settings, { late: 0.2, lateBy: 15_000 }),
+      killEvery: 3_000,
       clients: { ...settings.clients, consumers: 3 },
     }),
     catalog: (inner) => ({
