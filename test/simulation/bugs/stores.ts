@@ -1,11 +1,25 @@
 import type { Head, NewEntry } from '../../../lib/stores/catalog/partitions.ts';
+import type { Check } from '../verdict.ts';
 import { type Bug, hasty, stormy, withPartitions } from './bug.ts';
+
+/** What notices that a reader is given something else than what it asked for: whichever reader comes first. */
+const READING: readonly Check[] = [
+  'reads are true',
+  'reads are fresh',
+  'delivered in order',
+  'nothing invented',
+  'nothing skipped',
+  'offset by time',
+  'negative answers are true',
+  'errors are known',
+  'bytes exist',
+];
 
 /** Stores that break the promises of their ports. */
 export const STORE_BUGS: readonly Bug[] = [
   {
     name: 'the catalog applies an append twice',
-    caughtBy: ['dense offsets', 'at most once', 'reads are true'],
+    caughtBy: ['dense offsets', 'at most once', ...READING],
     catalog: (inner, dice) =>
       withPartitions(inner, {
         async append(to, entries, options) {
@@ -44,7 +58,7 @@ export const STORE_BUGS: readonly Bug[] = [
   },
   {
     name: 'a head is read that is not the newest',
-    caughtBy: ['reads are fresh', 'negative answers are true', 'reads are true', 'dense offsets', 'bytes exist'],
+    caughtBy: ['dense offsets', 'watermarks rise', ...READING],
     catalog(inner, dice) {
       const old = new Map<string, Head>();
       return withPartitions(inner, {
@@ -60,7 +74,7 @@ export const STORE_BUGS: readonly Bug[] = [
   },
   {
     name: 'a run is found one record off',
-    caughtBy: ['reads are true', 'delivered in order', 'nothing invented', 'bytes exist'],
+    caughtBy: READING,
     catalog: (inner, dice) =>
       withPartitions(inner, {
         async find(of, offset, head) {
@@ -71,7 +85,7 @@ export const STORE_BUGS: readonly Bug[] = [
   },
   {
     name: 'a run begins with the batch of its second entry',
-    caughtBy: ['reads are true', 'errors are known', 'nothing invented'],
+    caughtBy: READING,
     catalog: (inner, dice) =>
       withPartitions(inner, {
         async find(of, offset, head) {
