@@ -80,6 +80,16 @@ test('a skipped block says why and is not run', async () => {
   expect(said).toEqual(['skipped README.md:3 sh: needs Docker.']);
 });
 
+test.each([
+  ['', { passed: 1, failed: 0, skipped: 2 }],
+  ['true', { passed: 1, failed: 1, skipped: 1 }],
+])('what cannot be had here ends the page, as a failure only in CI (CI=%s)', async (ci, expected) => {
+  const { CI: _, ...env } = process.env;
+  const text = ['```sh', 'true', '```', '```sh', '(exit 69)', '```', '```sh', 'true', '```'].join('\n');
+  const page = { name: 'README.md', text };
+  expect(await runPage(page, folder, { ...env, ...(ci && { CI: ci }) }, () => {})).toEqual(expected);
+});
+
 test('a background block goes on while later blocks run, and is gone at the end', async () => {
   const server = `require('http').createServer((q, a) => a.end('hi')).listen(0, function () { require('fs').writeFileSync('port', String(this.address().port)); console.log('up'); })`;
   const result = await run(

@@ -11,13 +11,17 @@ export interface PageResult {
 /** `npm ci` on a slow line is the longest. */
 const TIMEOUT = 300_000;
 
+/** EX_UNAVAILABLE of sysexits.h: what `npm run localstack` ends with where it cannot be had. */
+const UNAVAILABLE = 69;
+
 /** In a project of TypeScript the types of a block are checked too: strictly, and no more than that. */
 const AS_READERS_HAVE_IT =
   '--noEmit --noUncheckedIndexedAccess false --exactOptionalPropertyTypes false --noUnusedLocals false';
 
 /**
  * Runs the blocks of a page in order, in `folder`, to which the page belongs. `sh` blocks share one shell, in which any failing
- * command, also within a pipe, fails the block; `ts` and `python` blocks are programs. Ends at the first failure.
+ * command, also within a pipe, fails the block; `ts` and `python` blocks are programs. Ends at the first failure. A block that
+ * finds that this machine lacks what it needs ends the page as well: the rest is skipped, but where CI is set it has failed.
  */
 export async function runPage(
   page: { name: string; text: string },
@@ -29,6 +33,7 @@ export async function runPage(
   const blocks = blocksOf(page.text);
   const shell = openShell(folder, env);
   const written: string[] = [];
+  let lacking = false;
 
   const write = (name: string, text: string, line = 1) => {
     const path = writeAtLine(folder, name, text, line);
@@ -58,17 +63,21 @@ export async function runPage(
   try {
     for (const block of blocks) {
       const where = `${page.name}:${block.line} ${block.language}`;
-      if (block.skip !== undefined || result.failed > 0) {
+      if (block.skip !== undefined || result.failed > 0 || lacking) {
         result.skipped++;
         say(`skipped ${where}: ${block.skip ?? 'not reached'}`);
         continue;
       }
       const begun = performance.now();
-      const { output, failure } = await run(block);
+      const { output, failure, code } = await run(block);
       const seconds = ((performance.now() - begun) / 1000).toFixed(1);
       if (failure === undefined) {
         result.passed++;
         say(`passed  ${where}, ${seconds} s${block.background ? ', goes on' : ''}`);
+      } else if (code === UNAVAILABLE && !env.CI) {
+        lacking = true;
+        result.skipped++;
+        say(`skipped ${where}: it cannot be had here\n${indented(output)}`);
       } else {
         result.failed++;
         say(`FAILED  ${where}: ${failure}, ${seconds} s\n${indented(block.text)}\n  it printed:\n${indented(output)}`);

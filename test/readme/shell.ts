@@ -9,6 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Outcome {
   output: string;
   failure?: string;
+  /** The exit code, where one is why it failed. */
+  code?: number;
 }
 
 /** Terminals as a reader has them: one shell in which blocks run one after the other, and one more for each that stays. */
@@ -51,7 +53,8 @@ export function openShell(folder: string, env: NodeJS.ProcessEnv): Shell {
       const ended = await poll(timeout, () => main.output.text.includes(mark) || main.child.exitCode !== null);
       const [output = ''] = main.output.text.split(mark);
       if (!ended) return { output, failure: `did not end within ${timeout / 1000} s` };
-      return main.child.exitCode === null ? { output } : { output, failure: `exit code ${main.child.exitCode}` };
+      const code = main.child.exitCode;
+      return code === null ? { output } : { output, failure: `exit code ${code}`, code };
     },
 
     async background(script, until, timeout) {
