@@ -45,7 +45,7 @@ export interface AppendOptions {
 export type From = number | 'earliest' | 'latest' | { timestamp: number };
 
 export interface ReadOptions {
-  /** Absent: all partitions, each in its order, interleaved as they arrive. */
+  /** Absent: all partitions, each in its order, interleaved as they arrive; when following, those too that are added. */
   partition?: number;
   /** Default `earliest`. */
   from?: From;

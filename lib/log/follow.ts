@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { type Clock, sleep } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
 import type { From, ReadOptions, ReadRecord } from './event-log.ts';
@@ -8,6 +9,9 @@ import { DEFAULT_MAX_BYTES, MAX_WAIT_MS, type Reader } from './reader.ts';
 export interface FollowDeps {
   reader: Reader;
   heads: Heads;
+  clock: Clock;
+  /** How many partitions the topic has now; as many as were seen when it is gone. */
+  partitionsOf(topic: Topic): Promise<number>;
   /** The offset that `from` means for a partition, and its high watermark. */
   resolve(topic: Topic, partition: number, from: From): Promise<{ offset: number; latest: number }>;
   /** Aborts when the log closes. */
@@ -16,9 +20,11 @@ export interface FollowDeps {
 
 /** Chunks of records that may wait for the caller at the same time. */
 const CHUNKS_READY = 16;
+/** How often an endless read of a topic looks for partitions that were added. Kafka's consumers look every five minutes. */
+export const GROWTH_MS = 3_000;
 
 /**
- * Reads partitions side by side, each in its order. All together they read at most CHUNKS_READY chunks ahead of the caller, and
+ * Reads partitions side by side, each in its order; those that are added meanwhile from their beginning. All together they read at most CHUNKS_READY chunks ahead of the caller, and
  * take turns in that, so a slow caller costs no memory and no partition starves another.
  */
 export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptions): AsyncGenerator<ReadRecord> {
@@ -37,7 +43,7 @@ export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptio
   const ready: ReadRecord[][] = [];
   const turns: (() => void)[] = [];
   let free = CHUNKS_READY;
-  let running = partitions.length;
+  let running = 0;
   let failure: unknown;
   let wake = () => {};
 
@@ -52,9 +58,9 @@ export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptio
     else free++;
   }
 
-  async function pump(at: number): Promise<void> {
+  async function pump(at: number, start: From): Promise<void> {
     const of = { topicId: topic.id, partition: at };
-    const begin = await deps.resolve(topic, at, positions[at] ?? from);
+    const begin = await deps.resolve(topic, at, start);
     for (let offset = begin.offset; !signal.aborted && (endless || offset < begin.latest); ) {
       if (endless) {
         const head = await deps.heads.get(of);
@@ -80,8 +86,19 @@ export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptio
     }
   }
 
-  for (const at of partitions) {
-    pump(at)
+  /** A question that fails is asked again at the next look: what is known is still read. */
+  async function grow(): Promise<void> {
+    for (let known = topic.partitions; !signal.aborted; ) {
+      await sleep(deps.clock, GROWTH_MS, signal);
+      if (signal.aborted) return;
+      const now = await deps.partitionsOf(topic).catch(() => known);
+      for (; known < now; known++) run(pump(known, 'earliest'));
+    }
+  }
+
+  function run(work: Promise<void>): void {
+    running++;
+    work
       .catch((error) => {
         failure ??= error;
       })
@@ -90,6 +107,9 @@ export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptio
         wake();
       });
   }
+
+  for (const at of partitions) run(pump(at, positions[at] ?? from));
+  if (endless && partition === undefined) run(grow());
   const onAbort = () => wake();
   signal.addEventListener('abort', onAbort);
   try {

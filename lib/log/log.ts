@@ -157,6 +157,11 @@ export function createLog(deps: LogDeps): EventLog {
     return { offset: found?.offset ?? latest, latest };
   }
 
+  async function partitionsOf(seen: Topic): Promise<number> {
+    const now = await cache.get(seen.name);
+    return now.id === seen.id ? now.partitions : seen.partitions;
+  }
+
   const log: EventLog = {
     clusterId: catalog.clusterId,
     topics,
@@ -185,7 +190,7 @@ export function createLog(deps: LogDeps): EventLog {
       // It stays with the topic that it begins with.
       const topic = (catalog.shared && (await cache.changed(seen))) || seen;
       checkPartition(topic, partition);
-      yield* follow({ reader, heads, resolve, closing: closing.signal }, topic, options);
+      yield* follow({ reader, heads, clock, partitionsOf, resolve, closing: closing.signal }, topic, options);
     },
 
     async fetch(topic, partition, offset, options?: FetchOptions) {

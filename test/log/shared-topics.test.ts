@@ -1,25 +1,28 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
 import { encodeBatch } from '../../lib/format/records/batch.ts';
 import { systemRandom } from '../../lib/ids.ts';
 import { parseBrokerConfig } from '../../lib/log/broker-config.ts';
 import type { EventLog } from '../../lib/log/event-log.ts';
+import { GROWTH_MS } from '../../lib/log/follow.ts';
 import { createLog } from '../../lib/log/log.ts';
 import { embeddedPrices } from '../../lib/log/placement.ts';
 import { openSqlite } from '../../lib/stores/catalog/sqlite/sqlite.ts';
 import { openMemory } from '../../lib/stores/objects/memory.ts';
+import { type TravelClock, travelClock } from '../support/clock.ts';
 
 /** A batch of one record. */
 const batchOf = (value: string) =>
   encodeBatch([{ key: null, value: Buffer.from(value), headers: [], timestamp: Date.now() }]);
 
 describe('a topic that another process changes', () => {
+  let clock: TravelClock;
   let here: EventLog;
   let there: EventLog;
   let close: () => Promise<void>;
 
   beforeEach(async () => {
-    const options = { clock: systemClock, random: systemRandom };
+    clock = travelClock();
+    const options = { clock, random: systemRandom };
     const sqlite = await openSqlite({ path: ':memory:', ...options });
     const objects = openMemory();
     const process = () =>
@@ -84,6 +87,19 @@ describe('a topic that another process changes', () => {
       { partition: 2, offset: 0 },
     ]);
     expect(idempotent).toMatchObject([{ partition: 3, offset: 0 }]);
+  });
+
+  it('is followed into partitions that it got', async () => {
+    const records = here.read('orders', { from: 'latest' })[Symbol.asyncIterator]();
+    const next = records.next();
+
+    await there.topics.grow('orders', 2);
+    await there.append('orders', [{ value: 'new', partition: 1 }]);
+    const looking = setInterval(() => clock.advance(GROWTH_MS), 20);
+    const { value } = await next.finally(() => clearInterval(looking));
+
+    expect(value).toMatchObject({ partition: 1, offset: 0, value: new TextEncoder().encode('new') });
+    await records.return?.();
   });
 
   it('takes batches and records in the order of the calls', async () => {
