@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+import { BUNDLES } from './bundles.ts';
 import { FUNCTIONS } from './routes.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
@@ -8,7 +9,7 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 export function buildFunctions(): void {
   buildSync({
     entryPoints: FUNCTIONS.map((name) => ({ in: path(`../functions/${name}.ts`), out: `${name}/index` })),
-    outdir: path('../dist/functions'),
+    outdir: BUNDLES,
     outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',

@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as apigateway from 'aws-cdk-lib/aws-apigateway';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
@@ -7,6 +7,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { BUNDLES } from './bundles.ts';
 import { RIGHTS } from './rights.ts';
 import { FUNCTIONS, type FunctionName, ROUTES } from './routes.ts';
 
@@ -68,7 +69,7 @@ export class EventLog extends Construct {
         description: `Varve: ${name}`,
         runtime: lambda.Runtime.NODEJS_24_X,
         architecture: lambda.Architecture.ARM_64,
-        code: lambda.Code.fromAsset(fileURLToPath(new URL(`../dist/functions/${name}`, import.meta.url))),
+        code: lambda.Code.fromAsset(join(BUNDLES, name)),
         handler: 'index.handler',
         memorySize,
         // A second more than API Gateway waits: the function answers before.
