@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = join(root, 'dist');
 const COMPILED = ['bin', 'cdk', 'lib'];
 /** A module's name as it stands in an import, an export or an import() of the compiler's output. */
-const SPECIFIER = /(?<=(?:\bfrom|\bimport)\s*\(?\s*['"])[^'"\n]+(?=['"])/g;
+const SPECIFIER = /(?<=^(?:import|export|\})(?:[^'"\n]*\bfrom)? ?['"]|\bimport\(['"])[^'"\n]+(?=['"])/gm;
 
 // What deploys leave in dist is not the package's, and stays.
 for (const folder of [...COMPILED, 'functions']) rmSync(join(dist, folder), { recursive: true, force: true });
