@@ -5,6 +5,7 @@ import type { Catalog } from '../stores/catalog/catalog.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
 import type { BrokerConfig } from './broker-config.ts';
 import { checkListLimit } from './list-limit.ts';
+import { checkPartitions } from './partition-count.ts';
 import { changedConfig, configEntries } from './topic-config.ts';
 import { checkTopicName, collidingNames, collision, nameFault, unknownTopic } from './topic-name.ts';
 
@@ -35,6 +36,8 @@ export interface CreateTopicOptions {
   /** 1 to 10,000; default `num.partitions` of the broker's configuration, 1 when that is absent. */
   partitions?: number;
   config?: Readonly<Record<string, string>>;
+  /** A UUID that no topic ever had, deleted ones included. For callers that must know their own topic again; default random. */
+  id?: string;
   /** Checks everything and creates nothing. */
   validateOnly?: boolean;
 }
@@ -50,10 +53,10 @@ export interface TopicAdmin {
   configure(name: string, changes: Readonly<Record<string, string | null>>): Promise<TopicDescription>;
   /** Raises the partition count to `partitions`. */
   grow(name: string, partitions: number): Promise<TopicDescription>;
-  delete(name: string): Promise<void>;
+  /** With `id` only the topic that has it: another one of that name stays, and UNKNOWN_TOPIC_OR_PARTITION is said. */
+  delete(name: string, options?: { id?: string }): Promise<void>;
 }
 
-const MAX_PARTITIONS = 10_000;
 const MAX_ATTEMPTS = 10;
 
 /** `onChange` is called with the name of a topic that was created, changed or deleted here. */
@@ -94,12 +97,13 @@ export function createTopicAdmin(deps: {
   });
 
   return {
-    async create(name, { partitions = brokerConfig.numPartitions, config = {}, validateOnly = false } = {}) {
+    async create(name, options = {}) {
+      const { partitions = brokerConfig.numPartitions, config = {}, id = uuid(random), validateOnly = false } = options;
       checkTopicName(name);
       checkPartitions(partitions);
       const topic = {
         name,
-        id: uuid(random),
+        id,
         partitions,
         config: changedConfig({}, config, brokerConfig),
         created: clock.now(),
@@ -143,17 +147,14 @@ export function createTopicAdmin(deps: {
       });
     },
 
-    async delete(name) {
-      const deleted = await topics.delete(await existing(name));
+    async delete(name, { id } = {}) {
+      const topic = await existing(name);
+      if (id !== undefined && topic.id !== id) throw unknownTopic(name);
+      const deleted = await topics.delete(topic);
       deps.onChange?.(name);
       if (!deleted) throw unknownTopic(name);
     },
   };
-}
-
-function checkPartitions(count: number): void {
-  if (Number.isInteger(count) && count >= 1 && count <= MAX_PARTITIONS) return;
-  throw new VarveError('INVALID_PARTITIONS', `A topic has 1 to ${MAX_PARTITIONS} partitions.`);
 }
 
 function alreadyExists(name: string): VarveError {
