@@ -1,56 +1,60 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../lib/clock.ts';
 import { systemRandom, timeId } from '../../lib/ids.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import type { AppendOutcome, Entry, NewEntry, TopicIdPartition } from '../../lib/stores/catalog/partitions.ts';
 
-/** Many writers append to one partition through several processes; afterwards the log is held against what they were told. */
+/** Many writers append to partitions through several processes; afterwards the log is held against what they were told. */
 
 export interface HistoryOptions {
   clock: Clock;
   /** One handle a process. */
   catalogs: readonly Catalog[];
-  at: TopicIdPartition;
+  /** Plain writers append to all of them, a producer to one. */
+  partitions: readonly TopicIdPartition[];
   /** Numbers in [0, 1). */
   random: () => number;
   plainWriters: number;
   producers: number;
-  /** Appends of each writer. */
+  /** Calls of each plain writer, of one to three batches; pairs of batches of each producer. */
   appends: number;
 }
 
 export interface Told {
+  at: TopicIdPartition;
   entry: NewEntry;
   outcome: AppendOutcome;
 }
 
 /** Runs the writers; everything that any of them was told. */
 export async function writeHistory(options: HistoryOptions): Promise<Told[]> {
-  const { clock, catalogs, at, random } = options;
+  const { clock, catalogs, partitions, random } = options;
   const told: Told[] = [];
-  const pick = () => catalogs[Math.floor(random() * catalogs.length)]!;
+  const one = <T>(of: readonly T[]) => of[Math.floor(random() * of.length)]!;
+  const pick = () => one(catalogs);
   const newEntry = (producer?: NewEntry['producer']): NewEntry => {
     const bytes = random() < 0.3 ? systemRandom(1 + Math.floor(random() * 600)) : undefined;
     return {
       id: timeId(clock.now(), systemRandom),
       position: bytes ? 0 : Math.floor(random() * 1e6),
       length: bytes?.length ?? 100,
-      crc: 7,
+      crc: Math.floor(random() * 2 ** 32),
       count: 1 + Math.floor(random() * 3),
       maxTimestamp: clock.now(),
       ...(bytes && { bytes }),
       ...(producer && { producer }),
     };
   };
-  const append = async (catalog: Catalog, entries: NewEntry[]) => {
-    const { outcomes } = await catalog.partitions.append(at, entries);
-    for (const [i, outcome] of outcomes.entries()) told.push({ entry: entries[i]!, outcome });
+  const append = async (at: TopicIdPartition, entries: NewEntry[]) => {
+    const { outcomes } = await pick().partitions.append(at, entries);
+    for (const [i, outcome] of outcomes.entries()) told.push({ at, entry: entries[i]!, outcome });
     return outcomes;
   };
 
   const plain = async () => {
     for (let n = 0; n < options.appends; n += 1) {
       await append(
-        pick(),
+        one(partitions),
         Array.from({ length: 1 + Math.floor(random() * 3) }, () => newEntry()),
       );
     }
@@ -58,6 +62,7 @@ export async function writeHistory(options: HistoryOptions): Promise<Told[]> {
 
   /** Two batches at a time; a quarter of the time through a second process as well; what failed is sent again. */
   const producer = async (id: number) => {
+    const at = partitions[id % partitions.length]!;
     let sequence = 0;
     for (let n = 0; n < options.appends; n += 1) {
       const first = newEntry({ id, epoch: 0, sequence });
@@ -70,11 +75,11 @@ export async function writeHistory(options: HistoryOptions): Promise<Told[]> {
         const both =
           random() < 0.25
             ? append(
-                pick(),
+                at,
                 left.map((entry) => ({ ...entry, id: timeId(clock.now(), systemRandom) })),
               )
             : undefined;
-        const outcomes = await append(pick(), batch);
+        const outcomes = await append(at, batch);
         await both;
         left = left.filter((_, i) => outcomes[i]!.status !== 'appended' && outcomes[i]!.status !== 'duplicate');
       }
@@ -99,17 +104,36 @@ export interface Verdict {
   wrong: number;
   /** Batches of a producer that are not in the order of their sequences. */
   disordered: number;
+  /** In the log, and not what was sent. */
+  altered: number;
 }
 
-/** Reads the whole log and compares. Throws when an offset is not found. */
-export async function judgeHistory(catalog: Catalog, at: TopicIdPartition, told: readonly Told[]): Promise<Verdict> {
-  const verdict: Verdict = { acknowledged: 0, unknown: 0, doubled: 0, lost: 0, wrong: 0, disordered: 0 };
+/** What a verdict must say. */
+export const RIGHT = { doubled: 0, lost: 0, wrong: 0, disordered: 0, altered: 0 };
+
+/** Reads all of the partitions and compares. Throws when an offset is not found: offsets are dense. */
+export async function judgeHistory(
+  catalog: Catalog,
+  partitions: readonly TopicIdPartition[],
+  told: readonly Told[],
+): Promise<Verdict> {
+  const verdict: Verdict = { acknowledged: 0, unknown: 0, ...RIGHT };
+  for (const at of partitions) {
+    const ours = told.filter((one) => one.at.topicId === at.topicId && one.at.partition === at.partition);
+    await judgePartition(catalog, at, ours, verdict);
+  }
+  return verdict;
+}
+
+async function judgePartition(catalog: Catalog, at: TopicIdPartition, told: readonly Told[], verdict: Verdict) {
+  const sent = new Map(told.map(({ entry }) => [entry.id, entry]));
   const byId = new Map<string, number>();
   const byBatch = new Map<string, number>();
   const next = new Map<number, number>();
   for (const { base, entry } of await walk(catalog, at)) {
     if (byId.has(entry.id)) verdict.doubled += 1;
     byId.set(entry.id, base);
+    if (!(await isAsSent(catalog, at, sent.get(entry.id), entry))) verdict.altered += 1;
     if (!entry.producer) continue;
     const { id, sequence } = entry.producer;
     const batch = `${id} ${sequence}`;
@@ -134,7 +158,15 @@ export async function judgeHistory(catalog: Catalog, at: TopicIdPartition, told:
       else if (batch !== outcome.base) verdict.wrong += 1;
     }
   }
-  return verdict;
+}
+
+async function isAsSent(catalog: Catalog, at: TopicIdPartition, sent: NewEntry | undefined, stored: Entry) {
+  if (!sent) return false;
+  const { bytes, ...facts } = sent;
+  const { place, bytes: inline, ...found } = stored;
+  const carried = place === 'chunk' ? await catalog.partitions.chunk(at, stored.id) : inline;
+  const sameBytes = bytes ? carried !== undefined && Buffer.from(bytes).equals(carried) : place === 'segment';
+  return sameBytes && isDeepStrictEqual(facts, found);
 }
 
 async function walk(catalog: Catalog, at: TopicIdPartition): Promise<{ base: number; entry: Entry }[]> {
