@@ -31,6 +31,7 @@ const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?:
   },
   server: { files: /^lib\/server\//, from: ['base', 'log', 'http', 'open'], fs: true },
   cli: { files: /^lib\/doors\/cli\//, from: ['base', 'format', 'log', 'client', 'open', 'server'], fs: true },
+  testing: { files: /^lib\/testing\//, from: ['base', 'log', 'http', 'open', 'server', 'client'], fs: true },
   index: { files: /^lib\/index\.ts$/, from: ['base', 'format', 'ports', 'log', 'open', 'client'] },
 };
 

@@ -1,0 +1,2 @@
+export { type LocalstackLog, type LocalstackOptions, localstackLog } from './localstack.ts';
+export { type RunningVarve, startVarve, type VarveOptions } from './server.ts';
