@@ -12,7 +12,6 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'varve-package-'));
 const app = join(folder, 'app');
-const TIMEOUT_MS = 300_000;
 const endpoint = `http://127.0.0.1:${process.env.LOCALSTACK_PORT ?? 4566}`;
 
 /** The environment without what npm put there, the clone's node_modules above all. */
@@ -25,8 +24,17 @@ const current = { ...base, PATH: [dirname(process.execPath), ...paths].join(deli
 const aws = { AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: endpoint, AWS_REGION: 'us-east-1' };
 const onLocalstack = { ...machine, ...aws, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
 
+/** Also when the machine is busy. */
+const TIMEOUT_MS = 300_000;
+
 function run(env: NodeJS.ProcessEnv, command: string, ...args: string[]): string {
-  return execFileSync(command, args, { cwd: app, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return execFileSync(command, args, {
+    cwd: app,
+    env,
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 function must(what: string, holds: boolean): void {
