@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import { travelClock } from '../support/clock.ts';
 import { carriedContract } from './catalog/carried.ts';
+import { deletionContract } from './catalog/deletion.ts';
 import { floorContract } from './catalog/floor.ts';
 import { groupsContract } from './catalog/groups.ts';
 import { idempotenceContract } from './catalog/idempotence.ts';
@@ -54,6 +55,7 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     lookupContract(subject);
     timestampsContract(subject);
     floorContract(subject);
+    deletionContract(subject);
     carriedContract(subject);
     producersContract(subject);
     groupsContract(subject);

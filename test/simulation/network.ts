@@ -73,7 +73,7 @@ interface Sent<T> {
 
 const ON_READS: readonly Fault[] = ['refused'];
 const ON_WRITES: readonly Fault[] = ['refused', 'answer lost', 'late'];
-const READS = ['head', 'peek', 'find', 'findTimestamp', 'chunk', 'refers', 'get', 'list', 'offsets', 'stat'];
+const READS = ['head', 'peek', 'find', 'findTimestamp', 'chunk', 'references', 'get', 'list', 'offsets', 'stat'];
 
 export function createNetwork({ clock, dice, trace, count }: NetworkDeps): Network {
   const pending = new Map<Process, number>();
@@ -228,7 +228,9 @@ export function createNetwork({ clock, dice, trace, count }: NetworkDeps): Netwo
       chunk: (of, id) => all.chunk(of, id),
       raiseLogStart: (of, offset) => all.raiseLogStart(of, offset),
       raiseFloor: (of, time) => all.raiseFloor(of, time),
-      refers: (of, id) => all.refers(of, id),
+      references: (of, from) => all.references(of, from),
+      trim: (of) => all.trim(of),
+      dropChunks: (of, before) => all.dropChunks(of, before),
       advanceFrontier: (of, head, run) => all.advanceFrontier(of, head, run),
       replaceIndex: (of, head, generation, runs) => all.replaceIndex(of, head, generation, runs),
     };

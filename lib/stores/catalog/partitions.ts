@@ -50,6 +50,8 @@ export interface Run {
   level: 0 | 1;
   /** The index generation, when level is 1. */
   generation?: string;
+  /** Bytes of all entries that were ever appended before `base`; absent where that is not known: at level 1, and in a tail put together. */
+  before?: number;
 }
 
 export interface Head {
@@ -65,6 +67,19 @@ export interface Head {
   generation: string;
   /** Object-time floor: an entry whose id's time is not above it is refused. */
   floor: number;
+  /** Bytes of all entries that were ever appended. */
+  bytes: number;
+  /** Below it `trim` has nothing left to delete; at most `logStart`. */
+  trimmed: number;
+}
+
+/** A step of `references`. */
+export interface References {
+  /** Level-0 segments, some perhaps more than once. */
+  segments: TimeId[];
+  /** The smallest id of a chunk. */
+  oldestChunk?: TimeId;
+  next?: number;
 }
 
 export type AppendOutcome =
@@ -134,8 +149,23 @@ export interface Partitions {
   /** From now on entries whose id's time is at or below `time` are refused as `stale`. Never lowers. */
   raiseFloor(of: TopicIdPartition, time: number): Promise<void>;
 
-  /** Whether any reachable entry (tail, page, and below the frontier the index) names this level-0 segment. Call after `raiseFloor`. */
-  refers(of: TopicIdPartition, id: TimeId): Promise<boolean>;
+  /**
+   * What the reachable level-0 entries from offset `from` on refer to, some of them: go on at `next`, until there is none. What is
+   * named by no step was named by no entry when its step was asked for; only with a floor that was raised first does it stay so.
+   */
+  references(of: TopicIdPartition, from: number): Promise<References>;
+
+  /**
+   * Deletes a bounded part of what lies wholly below the log start, with the bytes that the catalog carries for it. True: there
+   * may be more. Whoever reads by an older head finds what is there or nothing, never something else.
+   */
+  trim(of: TopicIdPartition): Promise<boolean>;
+
+  /**
+   * Deletes a bounded part of the bytes that the catalog carries under ids of this partition that sort before `before`, whether an
+   * entry points to them or not: raise the floor to its time first, then see by `references` that no entry does. True: there may be more.
+   */
+  dropChunks(of: TopicIdPartition, before: TimeId): Promise<boolean>;
 
   /**
    * Compaction's commit: `run` becomes the index of [head.frontier, end of run) and the frontier moves there. `run.base` must be

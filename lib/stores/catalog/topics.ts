@@ -33,4 +33,10 @@ export interface Topics {
    * (by id) no longer exists. Group offsets of the topic go unseen, as they are kept by topic id.
    */
   delete(topic: Topic): Promise<boolean>;
+
+  /**
+   * Deletes a bounded part of what is left of topics that were deleted; of those deleted after `before` (milliseconds since the
+   * epoch) only the heads, if any: an appender that was on its way may still put bytes beside them. True: there may be more.
+   */
+  purge(before: number): Promise<boolean>;
 }

@@ -11,6 +11,7 @@ import {
   headOf,
   newEntry,
   newId,
+  refers,
   type Subject,
 } from './subject.ts';
 
@@ -182,8 +183,8 @@ export function lookupContract(subject: () => Subject): void {
         if (i < 90) expect(found).toMatchObject({ level: 1, generation: head.generation, entry: run.entries[i]! });
         else expect(found).toEqual(entries[i]);
       }
-      expect(await catalog.partitions.refers(at, entries[0]!.entry.id)).toBe(false);
-      expect(await catalog.partitions.refers(at, entries[90]!.entry.id)).toBe(true);
+      expect(await refers(catalog, at, entries[0]!.entry.id)).toBe(false);
+      expect(await refers(catalog, at, entries[90]!.entry.id)).toBe(true);
     });
 
     it('moves for one of two compactors', async () => {

@@ -7,6 +7,7 @@ import type {
   Head,
   NewEntry,
   ProducerBatch,
+  References,
   Run,
   TopicIdPartition,
 } from '../../../lib/stores/catalog/partitions.ts';
@@ -126,6 +127,24 @@ export async function entriesOf(catalog: Catalog, of: TopicIdPartition): Promise
     offset = run.at(-1)!.base + run.at(-1)!.entry.count;
   }
   return found;
+}
+
+/** Whether a reachable entry points to the level-0 segment. */
+export async function refers(catalog: Catalog, of: TopicIdPartition, id: TimeId): Promise<boolean> {
+  return (await referencesOf(catalog, of)).segments.includes(id);
+}
+
+/** All steps of `references` together. */
+export async function referencesOf(catalog: Catalog, of: TopicIdPartition) {
+  const segments: TimeId[] = [];
+  const chunks: TimeId[] = [];
+  for (let from: number | undefined = 0; from !== undefined; ) {
+    const step: References = await catalog.partitions.references(of, from);
+    segments.push(...step.segments);
+    if (step.oldestChunk !== undefined) chunks.push(step.oldestChunk);
+    from = step.next;
+  }
+  return { segments, oldestChunk: chunks.sort()[0] };
 }
 
 /** The stored entry states the same facts as the one that was appended; its bytes are compared where the catalog carries them. */

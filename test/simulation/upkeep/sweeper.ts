@@ -2,7 +2,7 @@ import { sleep } from '../../../lib/clock.ts';
 import { segmentIdOf } from '../../../lib/format/segments/names.ts';
 import { FOOTER_LENGTH, readFooter, readIndex } from '../../../lib/format/segments/segment.ts';
 import { timeOf } from '../../../lib/ids.ts';
-import type { TopicIdPartition } from '../../../lib/stores/catalog/partitions.ts';
+import type { References, TopicIdPartition } from '../../../lib/stores/catalog/partitions.ts';
 import type { ObjectInfo } from '../../../lib/stores/objects/objects.ts';
 import type { Stores } from './stores.ts';
 
@@ -65,7 +65,13 @@ async function isDead(
   const named = known.get(object.name) ?? (await partitionsIn(stores, object));
   known.set(object.name, named);
   const ask = async () => {
-    for (const of of named) if (await partitions.refers(of, id)) return true;
+    for (const of of named) {
+      for (let from: number | undefined = 0; from !== undefined; ) {
+        const step: References = await partitions.references(of, from);
+        if (step.segments.includes(id)) return true;
+        from = step.next;
+      }
+    }
     return false;
   };
   const raise = async () => {

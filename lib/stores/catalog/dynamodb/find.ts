@@ -1,6 +1,6 @@
 import { VarveError } from '../../../errors.ts';
 import type { TimeId } from '../../../ids.ts';
-import type { Head, ProducerBatch, Run, TopicIdPartition } from '../partitions.ts';
+import type { Head, ProducerBatch, References, Run, TopicIdPartition } from '../partitions.ts';
 import { backOff, type Engine, first, obtain, scan } from './engine.ts';
 import { type HeadItem, readHead } from './head.ts';
 import { key } from './keys.ts';
@@ -14,24 +14,27 @@ const LOOKS = 5;
 /** Pages that are searched for an old batch of a producer, newest first. Clients have at most five batches in flight. */
 const PAGES_BACK = 500;
 
+/** Pages in a step of `references`: at most the 1 MB of a query. */
+const STEP_PAGES = 500;
+
 /** One of the two places where runs are items of their own: their keys, and what their items decode to. */
-interface Shelf {
+export interface Shelf {
   key(last: number): Key;
   decode(item: Item): Run;
 }
 
-const pages = (at: TopicIdPartition): Shelf => ({
+export const pages = (at: TopicIdPartition): Shelf => ({
   key: (last) => key.page(at, last),
   decode: (item) => decodeRun(item, { level: 0 }),
 });
 
-const index = (at: TopicIdPartition, generation: string): Shelf => ({
+export const index = (at: TopicIdPartition, generation: string): Shelf => ({
   key: (last) => key.index(at, generation, last),
   decode: (item) => decodeRun(item, { level: 1, generation }),
 });
 
 /** Runs with a last offset in [from, to]. */
-function between(shelf: Shelf, from: number, to: number) {
+export function between(shelf: Shelf, from: number, to: number) {
   const { pk, sk } = shelf.key(from);
   return { pk, from: sk, to: shelf.key(to).sk };
 }
@@ -77,8 +80,9 @@ export async function findTimestamp(engine: Engine, at: TopicIdPartition, timest
 
 /** The first entry at or after `from` that reaches the timestamp, as a run of its own. */
 function reaching(run: Run, from: number, timestamp: number): Run | undefined {
+  const { before: _, ...where } = run;
   for (const { base, entry } of placed(run)) {
-    if (base + entry.count > from && entry.maxTimestamp >= timestamp) return { ...run, base, entries: [entry] };
+    if (base + entry.count > from && entry.maxTimestamp >= timestamp) return { ...where, base, entries: [entry] };
   }
   return undefined;
 }
@@ -115,35 +119,34 @@ async function firstReaching(
 }
 
 /**
- * Whether a reachable entry names the segment. Head first, then pages, then index: an entry only moves that way. Again when
- * the frontier or the generation moved meanwhile.
+ * A step's pages are one request, and the head comes before them: an entry moves from the tail into a page, at the same offset,
+ * so what is walked in the order of offsets is never missed.
  */
-export async function refers(engine: Engine, at: TopicIdPartition, id: TimeId): Promise<boolean> {
-  for (;;) {
-    const head = (await readHead(engine, at))?.head;
-    if (!head) return false;
-    const { logStart, frontier, generation, tail } = head;
-    const names = (run: Run, from: number) => {
-      for (const { base, entry } of placed(run)) {
-        if (entry.id === id && entry.place === 'segment' && base + entry.count > from) return true;
-      }
-      return false;
-    };
-    const lowest = Math.max(logStart, frontier);
-    if (names(tail, lowest)) return true;
-    for (const [shelf, from, to] of [
-      [pages(at), lowest, tail.base],
-      [index(at, generation), logStart, frontier],
-    ] as const) {
-      if (from >= to) continue;
-      for await (const item of scan(engine, { ...between(shelf, from, to - 1), consistent: true })) {
-        if (names(shelf.decode(item), from)) return true;
+export async function references(engine: Engine, at: TopicIdPartition, from: number): Promise<References> {
+  const head = (await readHead(engine, at))?.head;
+  if (!head) return { segments: [] };
+  const { logStart, frontier, tail } = head;
+  const start = Math.max(from, logStart, frontier);
+  const found: References = { segments: [] };
+  const note = (run: Run) => {
+    for (const { base, entry } of placed(run)) {
+      if (base + entry.count <= start) continue;
+      if (entry.place === 'segment') found.segments.push(entry.id);
+      else if (entry.place === 'chunk' && !(found.oldestChunk !== undefined && found.oldestChunk < entry.id)) {
+        found.oldestChunk = entry.id;
       }
     }
-    const after = (await readHead(engine, at))?.head;
-    if (!after) return false;
-    if (after.frontier === frontier && after.generation === generation) return false;
+  };
+  if (start < tail.base) {
+    const query = { ...between(pages(at), start, tail.base - 1), consistent: true, limit: STEP_PAGES };
+    const { items, after } = await obtain(engine, () => engine.table.query(query));
+    const runs = items.map((item) => pages(at).decode(item));
+    for (const run of runs) note(run);
+    const last = runs.at(-1);
+    if (after !== undefined && last) return { ...found, next: endOf(last) };
   }
+  note(tail);
+  return found;
 }
 
 /** The base offset of an entry that lies in [from, tail), by its stored bytes; `unknown` when pages that would tell are gone. */

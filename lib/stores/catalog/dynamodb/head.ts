@@ -10,7 +10,8 @@ import type { Item, Put, StoredValue } from './table.ts';
  *     hw next offset              t  tail entries               n  eviction counter
  *     lo log start                r  roll at this many          e0 e1  offset and time of the last idle tick
  *     tb offset of the tail       c  frontier                   mt max timestamp of all rolled entries
- *     gc object-time floor        cg index generation
+ *     gc object-time floor        cg index generation       rb bytes of all rolled entries
+ *     lt trimmed up to here
  *
  * and four families in capitals, so that no name of theirs is `pk`: P<producer id, base 36> producer state, O<..> first offset
  * of its open transaction, V<..> its registered epoch, X<name> the cancel mark of a process.
@@ -25,6 +26,7 @@ export interface HeadItem {
   idleOffset: number;
   idleTime: number;
   rolledMaxTimestamp: number;
+  rolledBytes: number;
   /** By attribute name. */
   producers: ReadonlyMap<string, bigint>;
   /** Attribute names of producers with a transaction open or registered. */
@@ -44,7 +46,7 @@ const FIRST_GENERATION = '0';
 const FIRST_ROLL_AT = 16;
 
 export function newHead(at: TopicIdPartition, now: number): Put {
-  const zero = { hw: 0, lo: 0, tb: 0, c: 0, gc: 0, n: 0, e0: 0 };
+  const zero = { hw: 0, lo: 0, tb: 0, c: 0, gc: 0, n: 0, e0: 0, rb: 0, lt: 0 };
   return {
     item: { ...key.head(at), ...zero, t: [], r: FIRST_ROLL_AT, cg: FIRST_GENERATION, e1: now, mt: -1 },
     // A late copy must not reset a head that has moved on.
@@ -84,14 +86,18 @@ export function decodeHead(item: Item): HeadItem {
     else if (name[0] === 'O' || name[0] === 'V') open.add(`P${name.slice(1)}`);
     else if (name[0] === 'X') marks.set(name, Number(value));
   }
+  const entries = wire.map(decodeEntry);
+  const rolledBytes = Number(item.rb);
   return {
     head: {
       highWatermark: Number(item.hw),
       logStart: Number(item.lo),
-      tail: { base: Number(item.tb), entries: wire.map(decodeEntry), level: 0 },
+      tail: { base: Number(item.tb), entries, level: 0, before: rolledBytes },
       frontier: Number(item.c),
       generation: item.cg as string,
       floor: Number(item.gc),
+      bytes: entries.reduce((sum, { length }) => sum + length, rolledBytes),
+      trimmed: Number(item.lt),
     },
     wire,
     rollAt: Number(item.r),
@@ -99,6 +105,7 @@ export function decodeHead(item: Item): HeadItem {
     idleOffset: Number(item.e0),
     idleTime: Number(item.e1),
     rolledMaxTimestamp: Number(item.mt),
+    rolledBytes,
     producers,
     open,
     marks,

@@ -5,6 +5,9 @@ import type { Key } from './table.ts';
 /** Every key of the table. Offsets are 16 digits so that they sort; they stay below 2^53. */
 
 const offset16 = (offset: number) => offset.toString().padStart(16, '0');
+/** Sixteen partition keys a partition hold its chunks. */
+export const CHUNK_KEYS = 16;
+export const chunks = ({ topicId, partition: p }: TopicIdPartition, n: number) => `chunk#${topicId}#${p}#${n}`;
 const partition = ({ topicId, partition: p }: TopicIdPartition) => `partition#${topicId}#${p}`;
 
 /** Sorts before and behind every name. */
@@ -13,6 +16,7 @@ export const END = '\u{10ffff}';
 
 export const TOPICS = 'topics';
 export const GROUPS = 'groups';
+export const DELETIONS = 'deletions';
 
 /** Partitions whose committed offsets share an item: 64 keep a commit at one write unit. */
 export const BUCKET = 64;
@@ -22,7 +26,7 @@ export const key = {
   producerIds: (): Key => ({ pk: 'meta', sk: 'producers' }),
   topic: (name: string): Key => ({ pk: TOPICS, sk: name }),
   /** Names the heads that are to be deleted, for whoever finds the work half done. */
-  deletion: (topicId: string): Key => ({ pk: 'deletions', sk: topicId }),
+  deletion: (topicId: string): Key => ({ pk: DELETIONS, sk: topicId }),
 
   head: (at: TopicIdPartition): Key => ({ pk: partition(at), sk: 'head' }),
   page: (at: TopicIdPartition, last: number): Key => ({ pk: partition(at), sk: `page#${offset16(last)}` }),
@@ -31,11 +35,8 @@ export const key = {
     sk: `index#${generation}#${offset16(last)}`,
   }),
   producer: (at: TopicIdPartition, producerId: number): Key => ({ pk: partition(at), sk: `producer#${producerId}` }),
-  /** Sixteen partition keys, so that chunks do not share the write units of the head. */
-  chunk: ({ topicId, partition: p }: TopicIdPartition, id: TimeId): Key => ({
-    pk: `chunk#${topicId}#${p}#${Number.parseInt(id.slice(-1), 16)}`,
-    sk: id,
-  }),
+  /** Partition keys of their own, so that chunks do not share the write units of the head. */
+  chunk: (at: TopicIdPartition, id: TimeId): Key => ({ pk: chunks(at, Number.parseInt(id.slice(-1), 16)), sk: id }),
 
   group: (id: string): Key => ({ pk: GROUPS, sk: id }),
   offsets: (group: string, topicId: string, p: number): Key => ({

@@ -1,10 +1,11 @@
 import type { Partitions } from '../partitions.ts';
 import type { Appender } from './append.ts';
 import { batchGet, type Engine } from './engine.ts';
-import { find, findTimestamp, readChunk, refers } from './find.ts';
+import { find, findTimestamp, readChunk, references } from './find.ts';
 import { decodeHead, moveHead, readHead } from './head.ts';
 import { advanceFrontier, replaceIndex } from './index.ts';
 import { key } from './keys.ts';
+import { dropChunks, trim } from './trim.ts';
 
 export function partitions(engine: Engine, { append }: Appender): Partitions {
   return {
@@ -38,7 +39,9 @@ export function partitions(engine: Engine, { append }: Appender): Partitions {
       await moveHead(engine, of, { update: 'SET gc = :time', condition: 'gc < :time', values: { ':time': time } });
     },
 
-    refers: (of, id) => refers(engine, of, id),
+    references: (of, from) => references(engine, of, from),
+    trim: (of) => trim(engine, of),
+    dropChunks: (of, before) => dropChunks(engine, of, before),
     advanceFrontier: (of, head, run) => advanceFrontier(engine, of, head, run),
     replaceIndex: (of, head, generation, runs) => replaceIndex(engine, of, head, generation, runs),
   };

@@ -72,7 +72,7 @@ async function trim(
   { marks, eviction }: { marks: string[]; eviction: Eviction | undefined },
 ): Promise<{ trimmed: boolean; item: HeadItem | undefined }> {
   const { tail } = seen.head;
-  const set = ['tb = :new', 'r = :r', 'mt = :mt'];
+  const set = ['tb = :new', 'r = :r', 'mt = :mt', 'rb = :rb'];
   // Descending: one of the test engines shifts the list while it removes.
   const remove = seen.wire.map((_, i) => `t[${seen.wire.length - 1 - i}]`);
   const conditions = ['tb = :old'];
@@ -82,6 +82,7 @@ async function trim(
     ':new': endOf(tail),
     ':r': nextRollAt(seen),
     ':mt': Math.max(seen.rolledMaxTimestamp, maxTimestampOf(tail)),
+    ':rb': seen.head.bytes,
   };
   if (marks.length > 0) values[':lim'] = now - MARK_LIFE_MS;
   for (const [i, name] of marks.entries()) {

@@ -4,9 +4,10 @@ import type { Topic, Topics } from '../topics.ts';
 import { type Engine, forEach, insist, obtain, scan } from './engine.ts';
 import { newHead } from './head.ts';
 import { END, key, START, TOPICS } from './keys.ts';
+import { deleteHeads, purge } from './purge.ts';
 import type { Item, Put } from './table.ts';
 
-/** Heads that are made or deleted side by side. */
+/** Heads that are made side by side. */
 const WIDTH = 16;
 
 export function topics(engine: Engine): Topics {
@@ -23,11 +24,6 @@ export function topics(engine: Engine): Topics {
       insist(engine, () => table.put(newHead({ topicId, partition }, clock.now()))),
     );
 
-  const deleteHeads = (topicId: string, count: number) =>
-    forEach(range(0, count), WIDTH, (partition) =>
-      insist(engine, () => table.delete({ key: key.head({ topicId, partition }) })),
-    );
-
   return {
     async create(topic) {
       // Most names that are taken have been so for long: no heads are made then.
@@ -38,7 +34,7 @@ export function topics(engine: Engine): Topics {
         table.put({ ...encode(created), condition: 'attribute_not_exists(pk)' }),
       );
       if (answer.status === 'ok' || answer.item?.id === topic.id) return created;
-      await deleteHeads(topic.id, topic.partitions);
+      await deleteHeads(engine, topic.id, 0, topic.partitions);
       return 'taken';
     },
 
@@ -69,7 +65,11 @@ export function topics(engine: Engine): Topics {
       );
       const mine =
         answer.status === 'ok' || (answer.again && isDeepStrictEqual(answer.item && decode(answer.item), updated));
-      return mine ? updated : 'conflict';
+      if (mine) return updated;
+      // Deleted meanwhile: what was made for its growth nobody else knows of.
+      if ((await read(topic.name))?.id !== topic.id)
+        await deleteHeads(engine, topic.id, topic.partitions, to.partitions);
+      return 'conflict';
     },
 
     async delete({ name, id }) {
@@ -95,10 +95,12 @@ export function topics(engine: Engine): Topics {
           ),
         );
         if (answer.status === 'refused') continue;
-        await deleteHeads(id, topic.partitions);
+        await deleteHeads(engine, id, 0, topic.partitions);
         return true;
       }
     },
+
+    purge: (before) => purge(engine, before),
   };
 }
 

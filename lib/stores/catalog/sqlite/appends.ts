@@ -1,7 +1,7 @@
 import { timeOf } from '../../../ids.ts';
 import type { AppendOutcome, Head, NewEntry, ProducerBatch, TopicIdPartition } from '../partitions.ts';
 import type { Database } from './database.ts';
-import { idBytes, insertEntry, toEntry } from './entries.ts';
+import { idBytes, insertEntry, type Running, toEntry } from './entries.ts';
 import { headRow } from './heads.ts';
 
 /** Sequences are below it. */
@@ -25,7 +25,7 @@ export function openAppends(db: Database, now: () => number) {
   return function append(to: TopicIdPartition, entries: readonly NewEntry[]): Appended {
     const row = headRow(db, to);
     if (!row) return { outcomes: entries.map(() => ({ status: 'refused', code: 'UNKNOWN_TOPIC_OR_PARTITION' })) };
-    let { highWatermark, runningMax } = row;
+    let { highWatermark, runningMax, runningBytes } = row;
     const producers = new Map<number, Producer | undefined>();
     const moved = new Set<number>();
     let isStale = false;
@@ -43,7 +43,8 @@ export function openAppends(db: Database, now: () => number) {
       const base = highWatermark;
       highWatermark += entry.count;
       runningMax = Math.max(runningMax, entry.maxTimestamp);
-      store(row.key, base, runningMax, entry);
+      runningBytes += entry.length;
+      store(row.key, base, { max: runningMax, bytes: runningBytes }, entry);
       if (producer) {
         const { epoch, sequence } = producer;
         producers.set(producer.id, { epoch, sequence, next: (sequence + entry.count) % SEQUENCES, base });
@@ -54,19 +55,21 @@ export function openAppends(db: Database, now: () => number) {
 
     if (highWatermark === row.highWatermark) return { outcomes };
     db.run(
-      'UPDATE partitions SET high_watermark = ?, running_max = ? WHERE key = ?',
+      'UPDATE partitions SET high_watermark = ?, running_max = ?, running_bytes = ? WHERE key = ?',
       highWatermark,
       runningMax,
+      runningBytes,
       row.key,
     );
     for (const id of moved) writeProducer(row.key, id, producers.get(id)!);
     const { logStart, frontier, generation, floor } = row;
-    return { outcomes, head: { highWatermark, logStart, frontier, generation, floor } };
+    const head = { highWatermark, logStart, frontier, generation, floor, bytes: runningBytes, trimmed: logStart };
+    return { outcomes, head };
   };
 
-  function store(partition: number, base: number, runningMax: number, appended: NewEntry): void {
+  function store(partition: number, base: number, running: Running, appended: NewEntry): void {
     const entry = toEntry(appended);
-    insertEntry(db, partition, 0, base, runningMax, entry);
+    insertEntry(db, partition, 0, base, running, entry);
     if (entry.place === 'chunk' && appended.bytes) {
       const sql = 'INSERT INTO chunks (partition, id, bytes) VALUES (?, ?, ?)';
       db.run(sql, partition, idBytes(entry.id), appended.bytes);

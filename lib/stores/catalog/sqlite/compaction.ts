@@ -35,18 +35,20 @@ export function openCompaction(db: Database) {
 
   /** Answers the offset after the last entry. */
   function insertRuns(row: HeadRow, layer: number, start: number, runs: readonly Run[]): number {
-    const last = db.get<{ running_max: number }>(
-      'SELECT running_max FROM entries WHERE partition = ? AND layer = ? ORDER BY base DESC LIMIT 1',
+    const last = db.get<{ running_max: number; running_bytes: number }>(
+      'SELECT running_max, running_bytes FROM entries WHERE partition = ? AND layer = ? ORDER BY base DESC LIMIT 1',
       row.key,
       layer,
     );
-    let runningMax = last?.running_max ?? -1;
+    let max = last?.running_max ?? -1;
+    let bytes = last?.running_bytes ?? 0;
     let offset = start;
     for (const run of runs) {
       if (run.base !== offset) throw misplaced(`it begins at ${run.base} instead of ${offset}`);
       for (const entry of run.entries) {
-        runningMax = Math.max(runningMax, entry.maxTimestamp);
-        insertEntry(db, row.key, layer, offset, runningMax, entry);
+        max = Math.max(max, entry.maxTimestamp);
+        bytes += entry.length;
+        insertEntry(db, row.key, layer, offset, { max, bytes }, entry);
         offset += entry.count;
       }
     }

@@ -24,7 +24,7 @@ export interface Core {
 
 /** What each method does to the data: a read need not wait for the commit of the writes that came with it. */
 export const EFFECTS = {
-  topics: { create: 'write', get: 'read', list: 'read', update: 'write', delete: 'write' },
+  topics: { create: 'write', get: 'read', list: 'read', update: 'write', delete: 'write', purge: 'read' },
   partitions: {
     append: 'write',
     head: 'read',
@@ -34,7 +34,9 @@ export const EFFECTS = {
     chunk: 'read',
     raiseLogStart: 'write',
     raiseFloor: 'write',
-    refers: 'read',
+    references: 'read',
+    trim: 'read',
+    dropChunks: 'read',
     advanceFrontier: 'write',
     replaceIndex: 'write',
   },

@@ -19,6 +19,13 @@ export interface EntryRow {
   epoch: number | null;
   sequence: number | null;
   bytes: Uint8Array | null;
+  running_bytes: number;
+}
+
+/** Of a layer, up to and with an entry: the largest max timestamp, the sum of the lengths. */
+export interface Running {
+  max: number;
+  bytes: number;
 }
 
 const PLACES = ['segment', 'inline', 'chunk'] as const;
@@ -53,8 +60,10 @@ function fromRow(row: EntryRow): Entry {
 
 /** Rows of one layer, neighbours in the order of their offsets. */
 export function toRun(rows: readonly EntryRow[], base: number, generation?: string): Run {
-  const run = { base: rows[0]?.base ?? base, entries: rows.map(fromRow) };
-  return generation === undefined ? { ...run, level: 0 } : { ...run, level: 1, generation };
+  const [first] = rows;
+  const run = { base: first?.base ?? base, entries: rows.map(fromRow) };
+  if (generation !== undefined) return { ...run, level: 1, generation };
+  return { ...run, level: 0, ...(first && { before: first.running_bytes - first.length }) };
 }
 
 export function insertEntry(
@@ -62,12 +71,12 @@ export function insertEntry(
   partition: number,
   layer: number,
   base: number,
-  runningMax: number,
+  running: Running,
   entry: Entry,
 ): void {
   db.run(
     `INSERT INTO entries (partition, layer, base, count, id, position, length, crc, max_timestamp, running_max, place,
-       producer, epoch, sequence, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       producer, epoch, sequence, bytes, running_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     partition,
     layer,
     base,
@@ -77,11 +86,12 @@ export function insertEntry(
     entry.length,
     entry.crc,
     entry.maxTimestamp,
-    runningMax,
+    running.max,
     PLACES.indexOf(entry.place),
     entry.producer?.id ?? null,
     entry.producer?.epoch ?? null,
     entry.producer?.sequence ?? null,
     entry.bytes ?? null,
+    running.bytes,
   );
 }

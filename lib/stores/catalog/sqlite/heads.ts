@@ -11,12 +11,13 @@ export interface HeadRow {
   generation: string;
   floor: number;
   runningMax: number;
+  runningBytes: number;
 }
 
 export function headRow(db: Database, { topicId, partition }: TopicIdPartition): HeadRow | undefined {
   return db.get<HeadRow>(
     `SELECT key, high_watermark AS highWatermark, log_start AS logStart, frontier, layer, generation, floor,
-       running_max AS runningMax FROM partitions WHERE topic_id = ? AND partition = ?`,
+       running_max AS runningMax, running_bytes AS runningBytes FROM partitions WHERE topic_id = ? AND partition = ?`,
     topicId,
     partition,
   );

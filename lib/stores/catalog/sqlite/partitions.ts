@@ -1,4 +1,4 @@
-import type { Head, Partitions, TopicIdPartition } from '../partitions.ts';
+import type { Head, Partitions, References, TopicIdPartition } from '../partitions.ts';
 import { openAppends } from './appends.ts';
 import { openCompaction } from './compaction.ts';
 import type { Database } from './database.ts';
@@ -9,6 +9,8 @@ import type { Sync } from './sync.ts';
 
 /** Entries in a head's tail. */
 const TAIL_ENTRIES = 16;
+/** Entries in a step of `references`: a few milliseconds. */
+const STEP_ENTRIES = 2_000;
 
 /** The port, at once; two methods differ: time is the queue's, and a search by timestamp goes in steps. */
 export interface SyncPartitions extends Omit<Sync<Partitions>, 'append' | 'find' | 'findTimestamp'> {
@@ -21,7 +23,7 @@ export function openPartitions(db: Database, now: () => number): SyncPartitions 
   const head = (of: TopicIdPartition): Head | undefined => {
     const row = headRow(db, of);
     if (!row) return undefined;
-    const { highWatermark, logStart, frontier, generation, floor } = row;
+    const { highWatermark, logStart, frontier, generation, floor, runningBytes: bytes } = row;
     const tail = db
       .all<EntryRow>(
         `SELECT * FROM entries WHERE partition = ? AND layer = ${APPENDED} AND base >= ? AND base + count > ?
@@ -31,7 +33,9 @@ export function openPartitions(db: Database, now: () => number): SyncPartitions 
         logStart,
       )
       .reverse();
-    return { highWatermark, logStart, frontier, generation, floor, tail: toRun(tail, highWatermark) };
+    // What is below the log start the catalog deletes by itself.
+    const trimmed = logStart;
+    return { highWatermark, logStart, frontier, generation, floor, bytes, trimmed, tail: toRun(tail, highWatermark) };
   };
 
   return {
@@ -70,14 +74,26 @@ export function openPartitions(db: Database, now: () => number): SyncPartitions 
       );
     },
 
-    refers(of, id) {
-      const row = headRow(db, of);
-      if (!row) return false;
-      const sql = `SELECT 1 FROM entries WHERE id = ? AND partition = ? AND place = 0
-        AND (layer = ? OR (layer = ${APPENDED} AND base >= ?)) AND base + count > ? LIMIT 1`;
-      return db.get(sql, idBytes(id), row.key, row.layer, row.frontier, row.logStart) !== undefined;
-    },
+    references,
+
+    // An entry's bytes come and go with it.
+    trim: () => false,
+    dropChunks: () => false,
   };
+
+  function references(of: TopicIdPartition, from: number): References {
+    const row = headRow(db, of);
+    if (!row) return { segments: [] };
+    const sql = `SELECT base, count, id, place FROM entries WHERE partition = ? AND layer = ${APPENDED} AND base >= ?
+      ORDER BY base LIMIT ${STEP_ENTRIES}`;
+    const rows = db.all<Pick<EntryRow, 'base' | 'count' | 'id' | 'place'>>(sql, row.key, Math.max(from, row.frontier));
+    const reachable = rows.filter(({ base, count }) => base + count > row.logStart);
+    const last = rows.at(-1);
+    return {
+      segments: reachable.filter(({ place }) => place === 0).map(({ id }) => Buffer.from(id).toString('hex')),
+      ...(last && rows.length === STEP_ENTRIES && { next: last.base + last.count }),
+    };
+  }
 
   /** Marks for deletion what lies wholly below the log start. An entry that spans it stays. */
   function forget(row: HeadRow, logStart: number): void {

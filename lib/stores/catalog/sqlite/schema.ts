@@ -36,6 +36,7 @@ const TABLES = `
     generation     TEXT NOT NULL DEFAULT '0',      -- that layer's name
     floor          INTEGER NOT NULL DEFAULT 0,
     running_max    INTEGER NOT NULL DEFAULT -1,    -- of the newest entry
+    running_bytes  INTEGER NOT NULL DEFAULT 0,     -- the same
     UNIQUE (topic_id, partition)
   ) STRICT;
 
@@ -56,6 +57,7 @@ const TABLES = `
     epoch         INTEGER,
     sequence      INTEGER,
     bytes         BLOB,               -- inline only
+    running_bytes INTEGER NOT NULL DEFAULT 0,   -- the lengths of this layer up to here, those included that were deleted
     PRIMARY KEY (partition, layer, base)
   ) STRICT, WITHOUT ROWID;
 
@@ -114,6 +116,17 @@ const TABLES = `
   ) STRICT;
 `;
 
+/** For a file that was made before bytes were counted. */
+const COUNT_BYTES = `
+  ALTER TABLE partitions ADD COLUMN running_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE entries ADD COLUMN running_bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE entries SET running_bytes = counted.bytes FROM (
+    SELECT partition, layer, base, SUM(length) OVER (PARTITION BY partition, layer ORDER BY base) AS bytes FROM entries
+  ) AS counted WHERE (entries.partition, entries.layer, entries.base) = (counted.partition, counted.layer, counted.base);
+  UPDATE partitions SET running_bytes =
+    (SELECT COALESCE(MAX(running_bytes), 0) FROM entries WHERE partition = key AND layer = 0);
+`;
+
 /**
  * Opens the catalog in a file (or `:memory:`), or makes it, and holds it for this connection alone until it is closed or the
  * process ends. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_TOO_NEW, DATA_UNREADABLE.
@@ -136,7 +149,11 @@ export function openDatabase(path: string, clusterId: string): Database {
     `);
     db.exec('BEGIN EXCLUSIVE');
     if (isEmpty) create(db, clusterId);
-    else checkFormat(db);
+    else {
+      checkFormat(db);
+      if (db.get("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'running_bytes'") === undefined)
+        db.exec(COUNT_BYTES);
+    }
     db.exec('COMMIT');
     return db;
   } catch (error) {

@@ -7,7 +7,7 @@ import { type Batch, createRequests, type Transport } from '../../../../lib/stor
 import { openDatabase } from '../../../../lib/stores/catalog/sqlite/schema.ts';
 import { openSqlite } from '../../../../lib/stores/catalog/sqlite/sqlite.ts';
 import { startThread } from '../../../../lib/stores/catalog/sqlite/thread.ts';
-import { append, createPartition, createTopic, headOf, newEntry } from '../../../contract/catalog/subject.ts';
+import { append, createPartition, createTopic, headOf, newEntry, refers } from '../../../contract/catalog/subject.ts';
 import { travelClock } from '../../../support/clock.ts';
 
 const clock = travelClock();
@@ -48,7 +48,7 @@ describe('calls made together', () => {
     ).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
 
     expect(await headOf(catalog, at)).toEqual(head);
-    expect(await catalog.partitions.refers(at, entry.id)).toBe(false);
+    expect(await refers(catalog, at, entry.id)).toBe(false);
     await catalog.close();
   });
 });
