@@ -1,43 +1,61 @@
-import { Hono } from 'hono';
-import { handle } from 'hono/aws-lambda';
-import { systemClock } from '../lib/clock.ts';
-import { json } from '../lib/doors/http/answers.ts';
-import type { Logger } from '../lib/doors/http/door.ts';
-import { answerTo } from '../lib/doors/http/errors.ts';
+import type { Hono } from 'hono';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Bindings } from '../lib/doors/http/door.ts';
+import { answerTo, HttpProblem } from '../lib/doors/http/errors.ts';
 import { httpDoor } from '../lib/doors/http/http-door.ts';
 import type { HttpLimits } from '../lib/doors/http/limits.ts';
-import { prometheusMetrics } from '../lib/doors/http/metrics.ts';
 import { VarveError } from '../lib/errors.ts';
 import { openAws } from '../lib/open/aws.ts';
+import { answerOf, type GatewayAnswer, type GatewayRequest, requestOf } from './gateway-event.ts';
+import { type LambdaContext, lambdaTelemetry } from './telemetry.ts';
 
 const MIB = 1024 * 1024;
+/** A function's answer ends at 6 MB, its body being a JSON string in it. */
+const MAX_ANSWER_BYTES = 5_900_000;
 
-/** API Gateway gives up after 29 s. A function's event ends at 6 MB, 4.5 MB of body in base64; so does its answer, as escaped JSON. */
+/** A function's event ends at 6 MB as well, 4.5 MB of body in base64. */
 const LIMITS: Partial<HttpLimits> = {
   maxBodyBytes: 4 * MIB,
   maxReadBytes: 3 * MIB,
+  maxAnswerBytes: MAX_ANSWER_BYTES,
+  // An answer for each has to fit, and when each fails it has a message: of 500 bytes at most.
+  maxRecords: 10_000,
   maxWait: 20_000,
   maxStream: 25_000,
 };
-const ANSWER_WITHIN_MS = 27_000;
-const MAX_ANSWER_BYTES = 5_900_000;
+
+/** Milliseconds from when API Gateway got a request, which gives up after 29 s: how long it may wait and stream, and be answered. */
+const WAIT_MS = 25_000;
+const ANSWER_MS = 27_000;
+/** The time left to a request that was long on its way, as behind a cold start; clocks may differ too. */
+const LEAST_MS = 5_000;
+
+/** What Lambda calls. It never throws: whatever happens is an answer. */
+export type GatewayHandler = (event: unknown, context: LambdaContext) => Promise<GatewayAnswer>;
 
 /**
  * The HTTP door as a Lambda function behind API Gateway (payload 1.0 and 2.0), over the log in `VARVE_BUCKET` and `VARVE_TABLE`.
- * The log belongs to the environment, not to a request: what is known of heads and topics stays known while it is warm.
+ * The log belongs to the environment, not to a request: what is known of heads and topics stays known while it is warm, and
+ * requests that share an environment share the Writer's batches.
  */
-export function httpFunction(env: NodeJS.ProcessEnv = process.env): ReturnType<typeof handle> {
+export function httpFunction(env: NodeJS.ProcessEnv = process.env, clock: Clock = systemClock): GatewayHandler {
   const { VARVE_BUCKET: bucket, VARVE_TABLE: table } = env;
   if (!bucket || !table) {
     throw new VarveError('INVALID_CONFIG', 'Name the bucket by VARVE_BUCKET and the table by VARVE_TABLE.');
   }
-  const at = { bucket, table };
-  const logger = consoleLogger(env.VARVE_LOG_LEVEL === 'debug');
+  const { logger, meter, request } = lambdaTelemetry(table, env);
   let door: Promise<Hono> | undefined;
+
+  async function open(at: { bucket: string; table: string }): Promise<Hono> {
+    // A request's records are all there at once, so there is nothing to linger for.
+    const log = await openAws({ ...at, meter, clock, writer: { linger: 0 } });
+    // API Gateway knows its own names, and who may call.
+    return httpDoor({ log, clock, limits: LIMITS, allowedHosts: ['*'], logger });
+  }
 
   /** What fails to open is opened again by the next request. */
   function opened(): Promise<Hono> {
-    door ??= open(at, logger).catch((error: unknown) => {
+    door ??= open({ bucket, table } as { bucket: string; table: string }).catch((error: unknown) => {
       door = undefined;
       throw error;
     });
@@ -46,59 +64,69 @@ export function httpFunction(env: NodeJS.ProcessEnv = process.env): ReturnType<t
   // Not in the first request: while it starts, a function has a whole processor.
   opened().catch(() => {});
 
-  const app = new Hono();
-  app.all('*', async (c) => {
-    // API Gateway takes an answer as a whole, so it may be looked at as a whole.
-    const answered = opened().then(async (one) => {
-      const answer = await one.fetch(c.req.raw);
-      return { answer, text: answer.body && (await answer.text()) };
-    });
-    const { answer, text } = await within(ANSWER_WITHIN_MS, answered);
-    if (text && Buffer.byteLength(JSON.stringify(text)) > MAX_ANSWER_BYTES) {
-      throw new VarveError(
-        'MESSAGE_TOO_LARGE',
-        'The answer is larger than a function can give; ask for less by max_bytes or limit.',
-      );
+  async function answered({ request, basePath, receivedAt }: GatewayRequest): Promise<GatewayAnswer> {
+    const passed = Math.max(0, clock.now() - (receivedAt ?? clock.now()));
+    const enough = new AbortController();
+    const late = Promise.withResolvers<never>();
+    const cancels = [
+      clock.schedule(Math.max(WAIT_MS - passed, LEAST_MS), () => enough.abort()),
+      clock.schedule(Math.max(ANSWER_MS - passed, LEAST_MS), () => late.reject(timedOut())),
+    ];
+    const bindings: Bindings = { basePath, enough: enough.signal };
+    try {
+      // What was begun goes on when it is late, and may be done.
+      const answer = await Promise.race([
+        late.promise,
+        opened().then(async (one) => answerOf(await one.fetch(request, bindings))),
+      ]);
+      if (Buffer.byteLength(JSON.stringify(answer.body)) > MAX_ANSWER_BYTES) throw answerTooLarge();
+      return answer;
+    } finally {
+      for (const cancel of cancels) cancel();
     }
-    return new Response(text, answer);
-  });
-  app.onError((error, c) => {
+  }
+
+  function failed(error: unknown): GatewayAnswer {
     const { status, body, foreseen } = answerTo(error, 'json');
-    if (!foreseen || status >= 500) logger.error({ err: error, path: c.req.path }, 'request failed');
-    if (body.retriable) c.header('retry-after', '1');
-    return json(c, body, status);
-  });
-  // All that the door answers is text; as such it arrives whatever the caller's Accept says.
-  return handle(app, { isContentTypeBinary: () => false });
+    if (!foreseen) logger.error({ err: error }, 'request failed');
+    else if (status >= 500) logger.warn({ code: body.code }, body.message);
+    return {
+      statusCode: status,
+      headers: { 'content-type': 'application/json', ...(body.retriable && { 'retry-after': '1' }) },
+      body: JSON.stringify(body),
+      isBase64Encoded: false,
+    };
+  }
+
+  return (event, context) =>
+    request(context, async () => {
+      try {
+        return await answered(readEvent(event));
+      } catch (error) {
+        return failed(error);
+      }
+    });
 }
 
-async function open(at: { bucket: string; table: string }, logger: Logger): Promise<Hono> {
-  const metrics = prometheusMetrics();
-  // A request's records are all there at once, so there is nothing to linger for.
-  const log = await openAws({ ...at, meter: metrics.meter, writer: { linger: 0 } });
-  // API Gateway knows its own names, and who may call.
-  return httpDoor({ log, clock: systemClock, limits: LIMITS, allowedHosts: ['*'], metrics, logger });
-}
-
-/** What was begun goes on, and may be done. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const cancel = systemClock.schedule(ms, () =>
-    reject(new VarveError('REQUEST_TIMED_OUT', `Not answered within ${ms} ms; it may have been done. Try again.`)),
-  );
-  return Promise.race([work, late]).finally(cancel);
-}
-
-/** One JSON object a line, as CloudWatch Logs finds fields in them. */
-function consoleLogger(verbose: boolean): Logger {
-  const line = (level: string) => (facts: object, message: string) => {
-    process.stdout.write(
-      `${JSON.stringify({ level, message, time: new Date().toISOString(), ...facts }, plainError)}\n`,
+function readEvent(event: unknown): GatewayRequest {
+  try {
+    return requestOf(event);
+  } catch {
+    // What it is may be told by what it holds, so nothing of it is told.
+    throw new HttpProblem(
+      'MALFORMED_REQUEST',
+      'This is no event of API Gateway, payload format 1.0 or 2.0, with a whole HTTP request in it.',
     );
-  };
-  return { debug: verbose ? line('DEBUG') : () => {}, warn: line('WARN'), error: line('ERROR') };
+  }
 }
 
-function plainError(_name: string, value: unknown): unknown {
-  return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+function timedOut(): VarveError {
+  return new VarveError('REQUEST_TIMED_OUT', 'Not answered within 27 seconds; it may have been done. Try again.');
+}
+
+function answerTooLarge(): VarveError {
+  return new VarveError(
+    'MESSAGE_TOO_LARGE',
+    'The answer is larger than a function can give; ask for less by max_bytes, limit or page_size.',
+  );
 }

@@ -118,8 +118,9 @@ export function createAppender({ writer, clock, meter, settings }: AppenderDeps)
           ? { batch: seal(encodeBatch(list, { ...sealing, producer: options.producer })) }
           : { records: list, sealing };
         try {
+          const begun = clock.monotonic();
           const base = await writer.append({ at, size, content });
-          meter.appended(group.length, size);
+          meter.appended(group.length, size, (clock.monotonic() - begun) / 1000);
           group.forEach(({ index, record, partition }, i) => {
             answers[index] = { partition, offset: base + i, timestamp: record.timestamp };
           });
@@ -147,8 +148,9 @@ export function createAppender({ writer, clock, meter, settings }: AppenderDeps)
     // A copy: the base offset is set where the bytes lie, and the caller's buffer is the caller's.
     const bytes = stamped ? stampLogAppendTime(batch, now) : batch.slice();
     const at = { topicId: topic.id, partition };
+    const begun = clock.monotonic();
     const offset = await writer.append({ at, size: bytes.length, content: { batch: seal(bytes) } });
-    meter.appended(header.lastOffsetDelta + 1, bytes.length);
+    meter.appended(header.lastOffsetDelta + 1, bytes.length, (clock.monotonic() - begun) / 1000);
     return { partition, offset, timestamp: stamped ? now : header.maxTimestamp };
   }
 

@@ -121,7 +121,7 @@ export function createReader(deps: ReaderDeps): Reader {
       head = await headFor(of, offset);
       loaded = await load(of, offset, head, most);
     }
-    for (const batch of loaded) meter.fetched(batch.length);
+    if (loaded.length > 0) meter.fetched(loaded.reduce((sum, { length }) => sum + length, 0));
     return { batches: loaded, highWatermark: head.highWatermark, logStart: head.logStart };
   }
 

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { pino } from 'pino';
 import { systemClock } from '../clock.ts';
 import { httpDoor } from '../doors/http/http-door.ts';
-import { prometheusMetrics } from '../doors/http/metrics.ts';
+import { prometheusMetrics } from '../doors/http/prometheus.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { openEmbedded } from '../open/embedded.ts';

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { StatusCode } from 'hono/utils/http-status';
+import { VarveError } from '../../errors.ts';
 import type { Door } from './door.ts';
 import { type Dialect, HttpProblem } from './errors.ts';
 
@@ -38,6 +39,33 @@ export function list(c: Context, door: Door, before: string, items: string[], af
     cancel: release,
   });
   return c.newResponse(body, { headers: { 'content-type': type ?? 'application/json' } });
+}
+
+/** Bytes of an answer that are none of its records. */
+const FRAME = 1024;
+
+/** Bytes of the text inside a JSON string. */
+export function bytesInJson(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - 2;
+}
+
+/** How many of the items, from the first on, one answer may hold. MESSAGE_TOO_LARGE when that is not even the first. */
+export function fitting(items: readonly string[], maxAnswerBytes: number): number {
+  if (maxAnswerBytes === Number.POSITIVE_INFINITY) return items.length;
+  let left = maxAnswerBytes - FRAME;
+  const over = items.findIndex((item) => {
+    left -= bytesInJson(item) + 1;
+    return left < 0;
+  });
+  if (over === 0) throw recordTooLarge();
+  return over === -1 ? items.length : over;
+}
+
+export function recordTooLarge(): VarveError {
+  return new VarveError(
+    'MESSAGE_TOO_LARGE',
+    'The next record is larger than an answer may be here: read it by the library, or go on after it.',
+  );
 }
 
 /** The error of a path that leads nowhere. */

@@ -1,3 +1,4 @@
+import type { Context } from 'hono';
 import type { Clock } from '../../clock.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { Budget } from './budget.ts';
@@ -26,3 +27,13 @@ export interface Door {
   /** Aborts when the process stops: what waits or streams then ends. */
   stopping: AbortSignal;
 }
+
+/** What the process that mounts the door says of one request, by Hono's `env`. */
+export interface Bindings {
+  /** What callers have in their path before the door's own addresses, such as an API's stage; without a `/` at its end. */
+  basePath?: string;
+  /** When it aborts, what waits or streams ends with what it has. */
+  enough?: AbortSignal;
+}
+
+export const bindingsOf = (c: Context): Bindings => (c.env as Bindings | undefined) ?? {};

@@ -55,6 +55,7 @@ const STORAGE_FULL: Answer = { status: 507, error_code: 50701 };
 const PROBLEMS = {
   MALFORMED_JSON: { status: 400, error_code: 400, code: 'INVALID_REQUEST' },
   MALFORMED_ENCODING: { status: 400, error_code: 40003, code: 'INVALID_REQUEST' },
+  MALFORMED_REQUEST: { status: 400, error_code: 40004, code: 'INVALID_REQUEST' },
   FOREIGN_HOST: { status: 403, error_code: 40302, code: 'INVALID_REQUEST' },
   FOREIGN_ORIGIN: { status: 403, error_code: 40303, code: 'INVALID_REQUEST' },
   NO_SUCH_RESOURCE: { status: 404, error_code: 404, code: 'INVALID_REQUEST' },

@@ -16,7 +16,7 @@ import { health } from './health.ts';
 import { onlyKnownHosts } from './hosts.ts';
 import { jsonApi } from './json/json.ts';
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts';
-import { type Metrics, prometheusMetrics } from './metrics.ts';
+import { type Metrics, silentMetrics } from './metrics.ts';
 import { v2 } from './v2/v2.ts';
 import { v3 } from './v3/v3.ts';
 
@@ -28,7 +28,7 @@ export interface HttpDoorDeps {
   allowedHosts?: readonly string[];
   /** Origins whose web pages may call it, such as `https://app.example.com`. Default none. */
   corsOrigins?: readonly string[];
-  /** Default: its own, without those of the process. */
+  /** Default none: there is no `/metrics` then. */
   metrics?: Metrics;
   logger?: Logger;
   /** The broker id that clients are shown. Default 0. */
@@ -37,7 +37,7 @@ export interface HttpDoorDeps {
   stopping?: AbortSignal;
 }
 
-/** The HTTP door: REST Proxy v2 and v3, plain JSON, server-sent events, `/health` and `/metrics`. docs/http.md describes it. */
+/** The HTTP door: REST Proxy v2 and v3, plain JSON, server-sent events, `/health`, and `/metrics` if there are any. docs/http.md describes it. */
 export function httpDoor(deps: HttpDoorDeps): Hono {
   const limits = { ...DEFAULT_HTTP_LIMITS, ...deps.limits };
   const { log, clock, allowedHosts = [], corsOrigins = [] } = deps;
@@ -46,11 +46,12 @@ export function httpDoor(deps: HttpDoorDeps): Hono {
     clock,
     limits,
     budget: createBudget(limits.maxHeldBytes, limits.maxQueueing, clock),
-    metrics: deps.metrics ?? prometheusMetrics(),
+    metrics: deps.metrics ?? silentMetrics,
     logger: deps.logger ?? silentLogger,
     brokerId: deps.brokerId ?? 0,
     stopping: deps.stopping ?? new AbortController().signal,
   };
+  const { shown } = door.metrics;
   const app = new Hono();
 
   app.use(async function measured(c, next) {
@@ -86,11 +87,11 @@ export function httpDoor(deps: HttpDoorDeps): Hono {
     json(c, {
       name: 'varve',
       cluster_id: log.clusterId,
-      api: ['/api', '/topics', '/v3/clusters', '/health', '/metrics'],
+      api: ['/api', '/topics', '/v3/clusters', '/health', ...(shown ? ['/metrics'] : [])],
     }),
   );
   app.get('/health', (c) => health(c, door));
-  app.get('/metrics', async (c) => text(c, await door.metrics.text(), 200, door.metrics.contentType));
+  if (shown) app.get('/metrics', async (c) => text(c, await shown.text(), 200, shown.contentType));
   for (const room of [v2, v3, jsonApi, events]) app.route('/', room(door));
 
   app.notFound((c) => failed(c, noSuchResource()));

@@ -13,6 +13,11 @@ export interface HttpLimits {
   maxDepth: number;
   /** Bytes of batches that one read may ask for. Default 8 MiB. */
   maxReadBytes: number;
+  /**
+   * Bytes of one answer's or stream's text, as they are inside a JSON string: for where answers travel in one. Records beyond it
+   * are left for the next read. Default: any number.
+   */
+  maxAnswerBytes: number;
   /** Milliseconds that a read may wait for records. Default 30,000. */
   maxWait: number;
   /** Partitions that all open event streams follow together; beyond it a stream is refused with 429. Default 1,000. */
@@ -35,6 +40,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   maxRecords: 100_000,
   maxDepth: 500,
   maxReadBytes: 8 * MIB,
+  maxAnswerBytes: Number.POSITIVE_INFINITY,
   maxWait: 30_000,
   maxFollowed: 1_000,
   maxFollowedAtOnce: 256,

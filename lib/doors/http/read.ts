@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import type { Polled } from '../../log/event-log.ts';
-import type { Door } from './door.ts';
+import { bindingsOf, type Door } from './door.ts';
 
-/** One read that may wait: until there is something, time is up, the client goes or the process stops. */
+/** One read that may wait: until there is something, time is up, or one of the `endings` comes. */
 export async function readOnce(
   c: Context,
   door: Door,
@@ -13,12 +13,18 @@ export async function readOnce(
 ): Promise<Polled> {
   // Not held while it waits, but begun only when there is room.
   (await door.budget.take(0))();
-  const { signal, unlink } = linked([c.req.raw.signal, door.stopping]);
+  const { signal, unlink } = linked(endings(c, door));
   try {
     return await door.log.poll(topic, partition, offset, { ...options, signal });
   } finally {
     unlink();
   }
+}
+
+/** Whatever ends a read that waits, or a stream: the client goes, the process stops, or the request had its time. */
+export function endings(c: Context, door: Door): AbortSignal[] {
+  const { enough } = bindingsOf(c);
+  return [c.req.raw.signal, door.stopping, ...(enough ? [enough] : [])];
 }
 
 /** A signal that aborts with the first of several, and leaves nothing behind on those that live on. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { prometheusMetrics } from '../../../lib/doors/http/metrics.ts';
+import { silentMetrics } from '../../../lib/doors/http/metrics.ts';
+import { prometheusMetrics } from '../../../lib/doors/http/prometheus.ts';
 import { runDoor } from './running-door.ts';
 
 test('/metrics counts requests by the pattern of their path and their status', async () => {
@@ -32,11 +33,11 @@ test('/metrics counts requests by the pattern of their path and their status', a
 
 test('doors have registries of their own; what the log does is counted', async () => {
   const metrics = prometheusMetrics();
-  metrics.meter.appended(3, 300);
+  metrics.meter.appended(3, 300, 0.02);
   metrics.meter.flushed('segment', 300, 0.01);
   metrics.meter.committed(1, 0.001);
   metrics.meter.fetched(50);
-  const text = await metrics.text();
+  const text = await metrics.shown.text();
   for (const line of [
     'varve_appended_records_total 3',
     'varve_appended_bytes_total 300',
@@ -46,5 +47,15 @@ test('doors have registries of their own; what the log does is counted', async (
   ]) {
     expect(text).toContain(line);
   }
-  expect(await prometheusMetrics().text()).toContain('varve_appended_records_total 0');
+  expect(await prometheusMetrics().shown.text()).toContain('varve_appended_records_total 0');
+});
+
+test('a door without metrics to show has no such address', async () => {
+  const door = await runDoor({ metrics: silentMetrics });
+  try {
+    expect((await door.ask('GET', '/metrics')).status).toBe(404);
+    expect((await door.ask('GET', '/')).body.api).not.toContain('/metrics');
+  } finally {
+    await door.close();
+  }
 });

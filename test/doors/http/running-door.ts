@@ -1,5 +1,6 @@
 import { systemClock } from '../../../lib/clock.ts';
 import { type HttpDoorDeps, httpDoor } from '../../../lib/doors/http/http-door.ts';
+import { prometheusMetrics } from '../../../lib/doors/http/prometheus.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
 import { openMemory } from '../../../lib/open/memory.ts';
 import { listen } from '../../../lib/server/http-server.ts';
@@ -26,7 +27,7 @@ export async function runDoor(deps: Partial<HttpDoorDeps> & { config?: string[] 
   const { config = [], ...rest } = deps;
   const log = rest.log ?? (await openMemory({ config }));
   const stopping = new AbortController();
-  const app = httpDoor({ clock: systemClock, stopping: stopping.signal, ...rest, log });
+  const app = httpDoor({ clock: systemClock, metrics: prometheusMetrics(), stopping: stopping.signal, ...rest, log });
   const server = await listen(app, '127.0.0.1', 0);
   const url = `http://127.0.0.1:${server.port}`;
   return {

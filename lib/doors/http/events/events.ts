@@ -5,7 +5,7 @@ import type { From } from '../../../log/event-log.ts';
 import type { Door } from '../door.ts';
 import { HttpProblem } from '../errors.ts';
 import { parseFrom, partitionOf, resolveFrom } from '../params.ts';
-import { linked } from '../read.ts';
+import { endings, linked } from '../read.ts';
 import { type Positions, parsePositions } from './positions.ts';
 import { eventStream } from './stream.ts';
 
@@ -30,6 +30,9 @@ export function events(door: Door): Hono {
       );
     }
     const positions = await start(c, topic, partitions, wanted, single);
+    const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
+    // Nobody would take what follows, nor end it.
+    if (c.req.method === 'HEAD') return c.body(null, { headers });
     if (followed + wanted.length > limits.maxFollowed) {
       throw new HttpProblem('TOO_BUSY', 'Too many event streams are open; try again later.');
     }
@@ -38,7 +41,7 @@ export function events(door: Door): Hono {
       metrics.following(change);
     };
     count(wanted.length);
-    const ended = linked([c.req.raw.signal, door.stopping]);
+    const ended = linked(endings(c, door));
     const body = eventStream(door, topic, positions, {
       single: single !== undefined,
       signal: ended.signal,
@@ -48,9 +51,7 @@ export function events(door: Door): Hono {
         count(-wanted.length);
       },
     });
-    return c.newResponse(body, {
-      headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
-    });
+    return c.newResponse(body, { headers });
   }
 
   /** After the last event that the reader has, else where `from` says. Every position is checked while an error can still be answered. */

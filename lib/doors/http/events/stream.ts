@@ -1,4 +1,5 @@
 import type { ReadRecord } from '../../../log/event-log.ts';
+import { bytesInJson, recordTooLarge } from '../answers.ts';
 import type { Door } from '../door.ts';
 import { answerTo } from '../errors.ts';
 import { recordJson } from '../record-json.ts';
@@ -17,6 +18,8 @@ export interface StreamOptions {
 const CHUNK = 64 * 1024;
 /** Bytes of batches that are read ahead, a partition. */
 const READ_AHEAD = 256 * 1024;
+/** Bytes that are kept for what is no record. */
+const FRAME = 16 * 1024;
 /** Milliseconds that a browser waits before it comes back. */
 const RETRY = 1_000;
 
@@ -42,6 +45,10 @@ export function eventStream(
     [Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let next: Promise<IteratorResult<ReadRecord>> | undefined;
+  let room = limits.maxAnswerBytes - FRAME;
+  /** Whether a record went out; whether the next one finds no room. */
+  let begun = false;
+  let full = false;
   let ended = false;
   let cancelled = false;
 
@@ -81,7 +88,16 @@ export function eventStream(
     let text = '';
     const turn = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
     while (result && !result.done) {
-      text += event(result.value);
+      const one = event(result.value);
+      if (limits.maxAnswerBytes !== Number.POSITIVE_INFINITY) room -= bytesInJson(one);
+      if (room < 0) {
+        if (!begun) throw recordTooLarge();
+        // Whoever comes back begins with this record.
+        full = true;
+        break;
+      }
+      begun = true;
+      text += one;
       next = ask();
       if (text.length >= CHUNK) return text;
       result = await Promise.race([next, turn]);
@@ -103,7 +119,7 @@ export function eventStream(
     },
     async pull(controller) {
       try {
-        const text = ended ? undefined : await chunk();
+        const text = ended || full ? undefined : await chunk();
         if (text !== undefined && !ended) return controller.enqueue(encoder.encode(text));
       } catch (error) {
         if (!ended) {

@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { json, list } from '../answers.ts';
+import { fitting, json, list } from '../answers.ts';
 import type { Door } from '../door.ts';
 import { HttpProblem } from '../errors.ts';
 import { parseFrom, parseTime, parseWhole, partitionOf, resolveFrom, wholeNumber } from '../params.ts';
@@ -21,8 +21,9 @@ export function partitionRoutes(door: Door): Hono {
       maxRecords: wholeNumber(c, 'limit', { min: 1, max: 10_000, fallback: 1_000 }),
     });
     const items = records.map((record) => recordJson(partition, record));
-    const after = `],"next":${next},"high_watermark":${highWatermark},"log_start":${logStart}}`;
-    return list(c, door, '{"records":[', items, after);
+    const count = fitting(items, limits.maxAnswerBytes);
+    const after = `],"next":${records[count]?.offset ?? next},"high_watermark":${highWatermark},"log_start":${logStart}}`;
+    return list(c, door, '{"records":[', items.slice(0, count), after);
   });
 
   app.delete('/topics/:topic/partitions/:partition/records', async (c) => {

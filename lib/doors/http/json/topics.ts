@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import type { TopicDescription } from '../../../log/topics.ts';
 import { json } from '../answers.ts';
 import { contentType, withBody } from '../body.ts';
-import type { Door } from '../door.ts';
+import { bindingsOf, type Door } from '../door.ts';
 import { wholeNumber } from '../params.ts';
 import { check, parseJson } from '../parse.ts';
 
@@ -44,7 +44,7 @@ export function topicRoutes(door: Door): Hono {
         ...(partitions !== undefined && { partitions }),
         config: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, String(value)])),
       });
-      c.header('location', `/api/topics/${encodeURIComponent(created.name)}`);
+      c.header('location', `${bindingsOf(c).basePath ?? ''}/api/topics/${encodeURIComponent(created.name)}`);
       return json(c, shown(created), 201);
     }),
   );

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 import type { LogRecord } from '../../../format/records/record.ts';
-import { list } from '../answers.ts';
+import { fitting, list } from '../answers.ts';
 import type { Door } from '../door.ts';
 import { HttpProblem } from '../errors.ts';
 import { wholeNumber } from '../params.ts';
@@ -26,7 +26,7 @@ export async function fetchRecords(c: Context, door: Door, topic: string, partit
       `{"topic":${JSON.stringify(topic)},"key":${data(record.key, record)},"value":${data(record.value, record)},` +
       `"partition":${partition},"offset":${record.offset},"timestamp":${record.timestamp}${headersOf(record)}}`,
   );
-  return list(c, door, '[', items, ']', format);
+  return list(c, door, '[', items.slice(0, fitting(items, limits.maxAnswerBytes)), ']', format);
 }
 
 function asBase64(bytes: Uint8Array | null): string {

@@ -38,6 +38,9 @@ export function recordRoutes(door: Door): Hono {
   return app;
 }
 
+/** Bytes of the longest report: names in it have 249 characters at most. */
+const LONGEST_REPORT = 1000;
+
 /**
  * Records as concatenated JSON, for as long as they come; a report for each, in the same order, as soon as it is durable. What
  * one chunk brings is appended together, and the next is read when that is done. An error before the first report is the answer.
@@ -52,6 +55,7 @@ async function produce(
   const splitter = objectSplitter(door.limits.maxBodyBytes);
   const reader = body.getReader();
   const encoder = new TextEncoder();
+  let room = door.limits.maxAnswerBytes;
 
   /** The reports of the next chunk that completes records; undefined at the end. */
   async function next(): Promise<string | undefined> {
@@ -64,6 +68,9 @@ async function produce(
           return undefined;
         }
         const objects = splitter.push(value);
+        room -= objects.length * LONGEST_REPORT;
+        // Nothing is appended whose report would not reach the caller.
+        if (room < 0) throw tooManyRecords(door.limits.maxAnswerBytes);
         if (objects.length > 0) return (await append(door, topic, objects)).join('\r\n').concat('\r\n');
       } finally {
         release();
@@ -87,6 +94,11 @@ async function produce(
     cancel: (reason) => reader.cancel(reason),
   });
   return c.newResponse(reports, { headers: { 'content-type': 'application/json' } });
+}
+
+function tooManyRecords(maxAnswerBytes: number): HttpProblem {
+  const most = Math.floor(maxAnswerBytes / LONGEST_REPORT);
+  return new HttpProblem('BODY_TOO_LARGE', `Send at most ${most} records in one request.`);
 }
 
 async function append(door: Door, topic: string, objects: readonly Uint8Array[]): Promise<string[]> {

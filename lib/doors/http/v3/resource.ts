@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { bindingsOf } from '../door.ts';
 
 /** A resource as Confluent's v3 API has it: what it is, where it is, and under which name. */
 export interface Resource {
@@ -16,8 +17,13 @@ export interface Cluster {
   list(kind: string, path: (string | number)[], data: Resource[], next?: string | null): Record<string, unknown>;
 }
 
+/** `http://host/v3/clusters` as the caller reaches it. */
+export function clustersUrl(c: Context): string {
+  return `${new URL(c.req.url).origin}${bindingsOf(c).basePath ?? ''}/v3/clusters`;
+}
+
 export function clusterAt(c: Context, id: string): Cluster {
-  const base = `${new URL(c.req.url).origin}/v3/clusters/${encodeURIComponent(id)}`;
+  const base = `${clustersUrl(c)}/${encodeURIComponent(id)}`;
   const url = (...path: (string | number)[]) => [base, ...path.map(segment)].join('/');
   return {
     id,

@@ -9,7 +9,7 @@ import type { Door } from '../door.ts';
 import { configRoutes } from './configs.ts';
 import { groupRoutes } from './groups.ts';
 import { recordRoutes } from './records.ts';
-import { clusterAt } from './resource.ts';
+import { clusterAt, clustersUrl } from './resource.ts';
 import { topicRoutes } from './topics.ts';
 
 export function v3(door: Door): Hono {
@@ -52,8 +52,7 @@ export function v3(door: Door): Hono {
   };
 
   app.get('/v3/clusters', (c) => {
-    const self = `${new URL(c.req.url).origin}/v3/clusters`;
-    return json(c, { kind: 'KafkaClusterList', metadata: { self, next: null }, data: [cluster(c)] });
+    return json(c, { kind: 'KafkaClusterList', metadata: { self: clustersUrl(c), next: null }, data: [cluster(c)] });
   });
   app.get('/v3/clusters/:cluster', (c) => json(c, cluster(c)));
   app.get('/v3/clusters/:cluster/brokers', (c) => json(c, at(c).list('KafkaBrokerList', ['brokers'], [broker(c)])));
