@@ -1,4 +1,4 @@
-/** The stack. `-c auth=none` opens the API to all; `-c removal=destroy` lets bucket and table go with the stack. */
+/** The stack. `-c auth=none` opens the API to all, `-c auth=apiKey` to who has its key; `-c removal=destroy` lets bucket and table go with the stack. */
 import { App, CfnOutput, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { buildFunctions } from './build-functions.ts';
 import { EventLog } from './event-log.ts';
@@ -14,9 +14,15 @@ const context = <const T extends string>(name: string, allowed: readonly T[]): T
 
 const stack = new Stack(app, 'Varve', { description: 'Varve: an event log on S3 and DynamoDB' });
 const log = new EventLog(stack, 'Log', {
-  auth: context('auth', ['iam', 'none']),
+  auth: context('auth', ['iam', 'none', 'apiKey']),
   removalPolicy: context('removal', ['retain', 'destroy']) === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
 });
-new CfnOutput(stack, 'ApiUrl', { value: log.api.url });
-new CfnOutput(stack, 'BucketName', { value: log.bucket.bucketName });
-new CfnOutput(stack, 'TableName', { value: log.table.tableName });
+const outputs = {
+  ApiUrl: log.api.url,
+  ApiId: log.api.restApi.restApiId,
+  ApiName: log.api.restApi.restApiName,
+  ...(log.api.apiKey && { ApiKeyId: log.api.apiKey.keyId }),
+  BucketName: log.bucket.bucketName,
+  TableName: log.table.tableName,
+};
+for (const [name, value] of Object.entries(outputs)) new CfnOutput(stack, name, { value });

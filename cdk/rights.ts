@@ -9,11 +9,16 @@ export interface Rights {
   listObjects: boolean;
 }
 
-/** What each function's own code needs, and no more. The catalog's keys are in lib/stores/catalog/dynamodb/keys.ts. */
+/**
+ * What each function's own code needs, and no more: test/cdk/rights-in-use.test.ts runs it. The catalog's keys are in
+ * lib/stores/catalog/dynamodb/keys.ts. A transaction needs the rights of the writes that it holds.
+ */
 export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   produce: {
     table: [
       { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*'] },
+      // Of pages: where a batch is that was sent before, and whether one without an answer was appended.
+      { actions: ['dynamodb:Query'], keys: ['partition#*'] },
       { actions: ['dynamodb:UpdateItem'], keys: ['meta', 'partition#*'] },
       { actions: ['dynamodb:PutItem'], keys: ['meta', 'partition#*', 'chunk#*'] },
     ],
@@ -22,7 +27,9 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   },
   fetch: {
     table: [
-      { actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'], keys: ['*'] },
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'chunk#*'] },
+      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*', 'group#*'] },
+      { actions: ['dynamodb:Query'], keys: ['topics', 'partition#*', 'groups', 'group#*'] },
       // The first function that ever opens the log writes the format's version.
       { actions: ['dynamodb:PutItem'], keys: ['meta'] },
     ],

@@ -4,7 +4,7 @@ export type FunctionName = (typeof FUNCTIONS)[number];
 /** A path of the API with the function of each method; `ANY` is every other method. */
 export type Route = readonly [path: string, methods: Readonly<Record<string, FunctionName>>];
 
-const reads = { GET: 'fetch', ANY: 'admin' } as const;
+const reads = { GET: 'fetch', HEAD: 'fetch', ANY: 'admin' } as const;
 const appends = { ...reads, POST: 'produce' } as const;
 
 /**

@@ -1,83 +1,28 @@
-import { App, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import * as apigateway from 'aws-cdk-lib/aws-apigateway';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildFunctions } from '../../cdk/build-functions.ts';
-import { EventLog, type EventLogProps } from '../../cdk/event-log.ts';
+import { EventLog } from '../../cdk/event-log.ts';
+import { synthesized } from './synthesized.ts';
 
-beforeAll(buildFunctions);
-
-function synthesized(props: EventLogProps = {}): Template {
-  const stack = new Stack(new App(), 'Varve');
-  new EventLog(stack, 'Log', props);
-  return Template.fromStack(stack);
-}
-
-interface Statement {
-  Effect: string;
-  Action: string | string[];
-  Resource: unknown;
-  Condition?: Record<string, Record<string, string[]>>;
-}
-
-/** What a function may do: actions, each with the partition keys or the end of the resource that it is limited to. */
-function rights(template: Template, name: string): Record<string, string[]> {
-  const policies = Object.entries(template.findResources('AWS::IAM::Policy'));
-  const [, policy] = policies.find(([id]) => id.startsWith(`Log${name}ServiceRole`))!;
-  const found: Record<string, string[]> = {};
-  for (const { Effect, Action, Resource, Condition } of policy.Properties.PolicyDocument.Statement as Statement[]) {
-    expect(Effect).toBe('Allow');
-    const keys = Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'];
-    const ends = [...JSON.stringify(Resource).matchAll(/"(\/[^"]*)"/g)].map(([, end]) => end!);
-    for (const action of [Action].flat()) found[action] = keys ?? (ends.length > 0 ? ends : ['all of it']);
-  }
-  return found;
-}
+const methodsOf = (template: Template) =>
+  Object.values(template.findResources('AWS::ApiGateway::Method')).map(({ Properties }) => Properties);
 
 describe('the EventLog construct', () => {
-  const template = { value: undefined as Template | undefined };
+  let template: Template;
   beforeAll(() => {
-    template.value = synthesized();
-  });
-
-  it.each([
-    [
-      'Produce',
-      {
-        'dynamodb:GetItem': ['meta', 'topics', 'partition#*'],
-        'dynamodb:UpdateItem': ['meta', 'partition#*'],
-        'dynamodb:PutItem': ['meta', 'partition#*', 'chunk#*'],
-        's3:PutObject': ['/segments/*'],
-      },
-    ],
-    [
-      'Fetch',
-      {
-        'dynamodb:GetItem': ['all of it'],
-        'dynamodb:BatchGetItem': ['all of it'],
-        'dynamodb:Query': ['all of it'],
-        'dynamodb:PutItem': ['meta'],
-        's3:GetObject': ['/segments/*', '/compacted/*'],
-        's3:ListBucket': ['all of it'],
-      },
-    ],
-    [
-      'Admin',
-      Object.fromEntries(
-        ['GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'].map((action) => [
-          `dynamodb:${action}`,
-          ['meta', 'topics', 'deletions', 'partition#*', 'groups', 'group#*', 'lease#*'],
-        ]),
-      ),
-    ],
-  ])('gives %s the rights that it needs, and no more', (name, expected) => {
-    expect(rights(template.value!, name)).toEqual(expected);
+    template = synthesized();
   });
 
   it('keeps the data: private, encrypted, over TLS only, with backups, and when the stack goes', () => {
-    template.value!.hasResource('AWS::S3::Bucket', {
+    template.hasResource('AWS::S3::Bucket', {
       DeletionPolicy: 'Retain',
       Properties: {
-        BucketEncryption: Match.anyValue(),
+        BucketEncryption: {
+          ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+        },
         PublicAccessBlockConfiguration: {
           BlockPublicAcls: true,
           BlockPublicPolicy: true,
@@ -89,12 +34,12 @@ describe('the EventLog construct', () => {
         },
       },
     });
-    template.value!.hasResourceProperties('AWS::S3::BucketPolicy', {
+    template.hasResourceProperties('AWS::S3::BucketPolicy', {
       PolicyDocument: {
         Statement: [Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })],
       },
     });
-    template.value!.hasResource('AWS::DynamoDB::Table', {
+    template.hasResource('AWS::DynamoDB::Table', {
       DeletionPolicy: 'Retain',
       Properties: {
         BillingMode: 'PAY_PER_REQUEST',
@@ -105,14 +50,104 @@ describe('the EventLog construct', () => {
     });
   });
 
-  it('lets nobody call who does not sign, unless it is told to', () => {
-    const types = (of: Template) =>
-      new Set(
-        Object.values(of.findResources('AWS::ApiGateway::Method')).map((one) => one.Properties.AuthorizationType),
-      );
+  it('encrypts bucket and table with the key that it is given, which its functions may use', () => {
+    const keyed = synthesized((stack) => ({ encryptionKey: new kms.Key(stack, 'Key') }));
+    const [key] = Object.keys(keyed.findResources('AWS::KMS::Key'));
+    const arn = { 'Fn::GetAtt': [key, 'Arn'] };
 
-    expect(types(template.value!)).toEqual(new Set(['AWS_IAM']));
+    keyed.hasResourceProperties('AWS::S3::Bucket', {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          {
+            BucketKeyEnabled: true,
+            ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: arn },
+          },
+        ],
+      },
+    });
+    keyed.hasResourceProperties('AWS::DynamoDB::Table', {
+      SSESpecification: { SSEEnabled: true, KMSMasterKeyId: arn },
+    });
+    for (const name of Object.keys(functionsOf(keyed))) {
+      keyed.hasResourceProperties('AWS::IAM::Policy', {
+        Roles: [{ Ref: Match.stringLikeRegexp(`^Log${name}Role`) }],
+        PolicyDocument: {
+          Statement: Match.arrayWith([
+            Match.objectLike({ Action: Match.arrayWith(['kms:Decrypt', 'kms:Encrypt']), Resource: arn }),
+          ]),
+        },
+      });
+    }
+  });
+
+  it('lets nobody call who does not sign, unless it is told to', () => {
+    const types = (of: Template) => new Set(methodsOf(of).map(({ AuthorizationType }) => AuthorizationType));
+
+    expect(types(template)).toEqual(new Set(['AWS_IAM']));
     expect(types(synthesized({ auth: 'none' }))).toEqual(new Set(['NONE']));
+  });
+
+  it('makes a key that every method asks for', () => {
+    const keyed = synthesized({ auth: 'apiKey' });
+
+    expect(new Set(methodsOf(keyed).map(({ ApiKeyRequired }) => ApiKeyRequired))).toEqual(new Set([true]));
+    keyed.resourceCountIs('AWS::ApiGateway::ApiKey', 1);
+    keyed.hasResourceProperties('AWS::ApiGateway::UsagePlan', { ApiStages: [Match.anyValue()] });
+    keyed.resourceCountIs('AWS::ApiGateway::UsagePlanKey', 1);
+  });
+
+  it('asks an authorizer of the caller’s own', () => {
+    const guarded = synthesized((stack) => ({
+      auth: new apigateway.RequestAuthorizer(stack, 'Guard', {
+        handler: new lambda.Function(stack, 'Guards', {
+          runtime: lambda.Runtime.NODEJS_24_X,
+          handler: 'index.handler',
+          code: lambda.Code.fromInline('exports.handler = async () => ({})'),
+        }),
+        identitySources: [apigateway.IdentitySource.header('authorization')],
+      }),
+    }));
+
+    expect(new Set(methodsOf(guarded).map(({ AuthorizationType }) => AuthorizationType))).toEqual(new Set(['CUSTOM']));
+  });
+
+  it('logs who asked for what, and no query, header or body, which may hold keys', () => {
+    const [stage] = Object.values(template.findResources('AWS::ApiGateway::Stage'));
+    const { Format, DestinationArn } = stage!.Properties.AccessLogSetting;
+    const [logGroup] = DestinationArn['Fn::GetAtt'];
+
+    expect(Object.values(JSON.parse(Format)).sort()).toEqual([
+      '$context.error.message',
+      '$context.httpMethod',
+      '$context.identity.apiKeyId',
+      '$context.identity.sourceIp',
+      '$context.identity.userArn',
+      '$context.integrationLatency',
+      '$context.path',
+      '$context.protocol',
+      '$context.requestId',
+      '$context.requestTime',
+      '$context.responseLatency',
+      '$context.responseLength',
+      '$context.status',
+    ]);
+    expect(template.findResources('AWS::Logs::LogGroup')[logGroup]!.Properties.RetentionInDays).toBe(30);
+    expect(stage!.Properties.MethodSettings ?? []).toEqual([]);
+  });
+
+  it('has the account’s role for access logs, and leaves it, unless there is one', () => {
+    template.hasResource('AWS::ApiGateway::Account', { DeletionPolicy: 'Retain' });
+    synthesized({ removalPolicy: RemovalPolicy.DESTROY }).hasResource('AWS::ApiGateway::Account', {
+      DeletionPolicy: 'Retain',
+    });
+    synthesized({ cloudWatchRole: false }).resourceCountIs('AWS::ApiGateway::Account', 0);
+  });
+
+  it('lets every log group expire', () => {
+    const groups = Object.values(template.findResources('AWS::Logs::LogGroup'));
+
+    expect(groups.length).toBe(Object.keys(functionsOf(template)).length + 1);
+    expect(new Set(groups.map(({ Properties }) => Properties.RetentionInDays))).toEqual(new Set([30]));
   });
 
   it('goes with the stack when it is told to', () => {
@@ -121,7 +156,51 @@ describe('the EventLog construct', () => {
         Object.values(of.findResources(type)).map((one) => one.DeletionPolicy),
       );
 
-    expect(new Set(policies(template.value!))).toEqual(new Set(['Retain']));
+    expect(new Set(policies(template))).toEqual(new Set(['Retain']));
     expect(new Set(policies(synthesized({ removalPolicy: RemovalPolicy.DESTROY })))).toEqual(new Set(['Delete']));
   });
+
+  it.each([
+    [{ memorySize: 128 }, /memorySize: 128: give whole MiB, 256 to 10240/],
+    [{ memorySize: 1024.5 }, /give whole MiB/],
+    // What JavaScript or a context value may bring.
+    [{ auth: 'IAM' as 'iam' }, /auth: "IAM": give 'iam', 'none', 'apiKey' or an authorizer/],
+  ])('refuses %j', (props, message) => {
+    expect(() => synthesized(props)).toThrow(message);
+  });
+
+  it('has metrics of its API', () => {
+    const stack = new Stack();
+    const at = { bucketName: 'theirs', tableName: 'theirs', apiId: 'abc123' };
+    const named = EventLog.fromEventLogAttributes(stack, 'Named', { ...at, apiName: 'Varve-Log' });
+    const metric = named.metricLatency({ statistic: 'p50' }).toMetricConfig().metricStat;
+
+    expect(metric).toMatchObject({
+      namespace: 'AWS/ApiGateway',
+      metricName: 'Latency',
+      statistic: 'p50',
+      dimensions: [
+        { name: 'ApiName', value: 'Varve-Log' },
+        { name: 'Stage', value: 'prod' },
+      ],
+    });
+    expect(() => EventLog.fromEventLogAttributes(stack, 'Nameless', at).metricRequests()).toThrow(/give apiName/);
+  });
+
+  it('is called where it was deployed when another stack uses it', () => {
+    const stack = new Stack(undefined, undefined, { env: { region: 'eu-central-1', account: '111122223333' } });
+    const at = { bucketName: 'theirs', tableName: 'theirs', apiId: 'abc123' };
+
+    const { api } = EventLog.fromEventLogAttributes(stack, 'Theirs', at);
+
+    expect(stack.resolve(api.url)).toMatchObject({
+      'Fn::Join': ['', ['https://abc123.execute-api.eu-central-1.', { Ref: 'AWS::URLSuffix' }, '/prod/']],
+    });
+  });
 });
+
+/** The log's own functions, by the beginning of their logical ids. */
+function functionsOf(template: Template): Record<string, unknown> {
+  const found = Object.entries(template.findResources('AWS::Lambda::Function'));
+  return Object.fromEntries(found.map(([id, { Properties }]) => [id.replace(/^Log(.*).{8}$/, '$1'), Properties]));
+}

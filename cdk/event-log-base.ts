@@ -1,0 +1,55 @@
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { Construct, type IConstruct } from 'constructs';
+import type { LogApi } from './api.ts';
+import { EventLogGrants } from './grants.ts';
+
+/** An event log, of this stack or of another. (Under exactOptionalPropertyTypes the CDK's classes are not its own interfaces: hence the unions.) */
+export interface IEventLog extends IConstruct {
+  /** Its segments. */
+  readonly bucket: s3.IBucket | s3.Bucket;
+  /** All else. Whoever may write it directly is trusted with the whole log. */
+  readonly table: dynamodb.ITable | dynamodb.Table;
+  /** The way in. */
+  readonly api: LogApi;
+  /** Rights at the API. */
+  readonly grants: EventLogGrants;
+  /** Requests to the API. @default sum over 5 minutes */
+  metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+  /** Requests that were answered with 5xx. @default sum over 5 minutes */
+  metricServerErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+  /** Requests that were answered with 4xx. @default sum over 5 minutes */
+  metricClientErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+  /** Milliseconds from a request's arrival to the end of its answer. @default 99th percentile over 5 minutes */
+  metricLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+}
+
+/** What all logs have in common. */
+export abstract class EventLogBase extends Construct implements IEventLog {
+  abstract readonly bucket: s3.IBucket | s3.Bucket;
+  abstract readonly table: dynamodb.ITable | dynamodb.Table;
+  abstract readonly api: LogApi;
+  #grants: EventLogGrants | undefined;
+
+  get grants(): EventLogGrants {
+    this.#grants ??= new EventLogGrants(this.api);
+    return this.#grants;
+  }
+
+  metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.api.metric('requests', options);
+  }
+
+  metricServerErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.api.metric('serverErrors', options);
+  }
+
+  metricClientErrors(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.api.metric('clientErrors', options);
+  }
+
+  metricLatency(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.api.metric('latency', options);
+  }
+}

@@ -1,0 +1,61 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import type { ApiMetric, LogApi } from './api.ts';
+import { EventLogBase } from './event-log-base.ts';
+import { restApiMetric } from './rest-api.ts';
+
+/** What tells a log of another stack. The app's outputs have all of it. */
+export interface EventLogAttributes {
+  readonly bucketName: string;
+  readonly tableName: string;
+  /** Of its REST API, in this stack's account and region. */
+  readonly apiId: string;
+  /**
+   * By which CloudWatch knows the API.
+   * @default - the log has no metrics here
+   */
+  readonly apiName?: string;
+  /**
+   * Of the API's deployment.
+   * @default 'prod'
+   */
+  readonly stageName?: string;
+  /**
+   * Who may call the API. Grants are for `iam`.
+   * @default 'iam'
+   */
+  readonly auth?: LogApi['auth'];
+}
+
+/** A log that another stack made. */
+export class ImportedEventLog extends EventLogBase {
+  readonly bucket: s3.IBucket;
+  readonly table: dynamodb.ITable;
+  readonly api: LogApi;
+
+  constructor(scope: Construct, id: string, attributes: EventLogAttributes) {
+    super(scope, id);
+    const { bucketName, tableName, apiId, apiName, stageName = 'prod', auth = 'iam' } = attributes;
+    this.bucket = s3.Bucket.fromBucketName(this, 'Bucket', bucketName);
+    this.table = dynamodb.Table.fromTableName(this, 'Table', tableName);
+    const stack = Stack.of(this);
+    this.api = {
+      url: `https://${apiId}.execute-api.${stack.region}.${stack.urlSuffix}/${stageName}/`,
+      auth,
+      arnFor: (method, path) =>
+        stack.formatArn({
+          service: 'execute-api',
+          resource: apiId,
+          arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+          resourceName: `${stageName}/${method}${path}`,
+        }),
+      metric(of: ApiMetric, options?: cloudwatch.MetricOptions) {
+        if (apiName !== undefined) return restApiMetric(apiName, stageName, of, options);
+        throw new Error('CloudWatch knows an API by its name: give apiName to EventLog.fromEventLogAttributes.');
+      },
+    };
+  }
+}
