@@ -169,13 +169,15 @@ async function isAsSent(catalog: Catalog, at: TopicIdPartition, sent: NewEntry |
   return sameBytes && isDeepStrictEqual(facts, found);
 }
 
-async function walk(catalog: Catalog, at: TopicIdPartition): Promise<{ base: number; entry: Entry }[]> {
+/** Every entry from the log start to the high watermark. */
+export async function walk(catalog: Catalog, at: TopicIdPartition): Promise<{ base: number; entry: Entry }[]> {
   const head = await catalog.partitions.head(at);
   if (!head) throw new Error('the partition has no head');
   const found: { base: number; entry: Entry }[] = [];
   for (let offset = head.logStart; offset < head.highWatermark; ) {
     const run = await catalog.partitions.find(at, offset, head);
-    if (!run || run.base > offset) throw new Error(`offset ${offset} was not found`);
+    if (!run || run.base > offset || run.entries.length === 0) throw new Error(`offset ${offset} was not found`);
+    const before = offset;
     let base = run.base;
     for (const entry of run.entries) {
       if (base >= offset) {
@@ -184,7 +186,7 @@ async function walk(catalog: Catalog, at: TopicIdPartition): Promise<{ base: num
       }
       base += entry.count;
     }
-    if (base < offset) throw new Error(`offset ${offset} begins inside an entry`);
+    if (base < offset || offset === before) throw new Error(`no entry begins at offset ${offset}`);
   }
   return found;
 }

@@ -13,6 +13,10 @@ export const isEviction = ({ input }: Request) => input.UpdateExpression?.includ
 
 export const isMarkRemoval = ({ input }: Request) => input.ConditionExpression?.includes('#x0 < :lim') === true;
 
+/** Keeps the state of a producer before it leaves the head. */
+export const isSpill = (request: Request) =>
+  request.operation === 'PutItem' && sortKeyOf(request).startsWith('producer#');
+
 /** The sort key of what is read or written; empty when there are several. */
 export const sortKeyOf = ({ input }: Request) => (input.Key ?? input.Item)?.sk?.S ?? '';
 
