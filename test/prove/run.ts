@@ -15,6 +15,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   'fsync-trace': () => import('./fsync-trace.ts'),
   volume: () => import('./volume.ts'),
   topics: () => import('./topics.ts'),
+  faults: () => import('./faults.ts'),
 };
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,69 @@
+import { systemClock } from '../../lib/clock.ts';
+import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
+import { RIGHT } from '../faults/append-history.ts';
+import { DOUBLING, tryAppends, USUAL } from '../faults/append-trial.ts';
+import { dynoxideMissing, startDynoxide } from '../support/dynoxide.ts';
+import { count, type Proof } from './trial.ts';
+
+const PARTITIONS = 4;
+const PROCESSES = 8;
+const PLAIN_WRITERS = 20;
+const PRODUCERS = 12;
+
+/**
+ * 32 writers append to DynamoDB through 8 processes of the product's own code while one request in ten is lost, late or doubled,
+ * and others are throttled, broken or frozen; then every partition is read back. Half of the seeds with each kind of mark; only
+ * the self mark meets doubled requests. On dynoxide, or on the engine at AWS_ENDPOINT_URL.
+ */
+export const prove: Proof = async ({ size, seed, figure, claim, skip }) => {
+  const endpoint = process.env.AWS_ENDPOINT_URL;
+  if (endpoint === undefined && dynoxideMissing) return skip(dynoxideMissing);
+  const { seeds, appends } = size === 'full' ? { seeds: 20, appends: 5_000 } : { seeds: 2, appends: 600 };
+  const engine = endpoint === undefined ? await startDynoxide() : undefined;
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const client = engine?.client ?? { endpoint: endpoint!, region: 'us-east-1', credentials };
+  try {
+    const table = `varve-faults-${seed}`;
+    await createTable({ client, table, clock: systemClock });
+    const total: Record<string, number> = {};
+    const fewest = { acknowledged: Number.POSITIVE_INFINITY };
+    const bad: Record<keyof typeof RIGHT, string[]> = { doubled: [], lost: [], wrong: [], disordered: [], altered: [] };
+    for (let i = 0; i < seeds; i += 1) {
+      const mark = i % 2 === 0 ? 'cancel' : 'self';
+      const { faults, ...verdict } = await tryAppends({
+        client,
+        table,
+        seed: seed + i,
+        mark,
+        faults: mark === 'self' ? DOUBLING : USUAL,
+        partitions: PARTITIONS,
+        processes: PROCESSES,
+        plainWriters: PLAIN_WRITERS,
+        producers: PRODUCERS,
+        // A call and a pair are two batches each, on average.
+        appends: Math.ceil(appends / 2 / (PLAIN_WRITERS + PRODUCERS)),
+      });
+      for (const [name, value] of Object.entries({ ...verdict, ...faults })) total[name] = (total[name] ?? 0) + value;
+      for (const name of Object.keys(RIGHT) as (keyof typeof RIGHT)[]) {
+        if (verdict[name] > 0) bad[name].push(`--seed ${seed + i}: ${verdict[name]} with the ${mark} mark`);
+      }
+      fewest.acknowledged = Math.min(fewest.acknowledged, verdict.acknowledged);
+    }
+    figure('seeds, batches acknowledged', `${seeds}, ${count(total.acknowledged!)}`);
+    figure('batches of unknown outcome', count(total.unknown!));
+    const faults = ['unsent', 'lost', 'late', 'doubled', 'busy', 'broken', 'frozen'];
+    figure('requests', faults.map((name) => `${count(total[name]!)} ${name}`).join(', '));
+    claim(`each seed has ${count(appends)} batches acknowledged or nearly`, fewest.acknowledged >= appends * 0.9);
+    claim('no acknowledged batch is lost', bad.lost.length === 0, bad.lost[0]);
+    claim('no batch is there twice, acknowledged or not', bad.doubled.length === 0, bad.doubled[0]);
+    claim(
+      'every batch is at the offset that was answered, and offsets are dense',
+      bad.wrong.length === 0,
+      bad.wrong[0],
+    );
+    claim('each producer’s batches are in order', bad.disordered.length === 0, bad.disordered[0]);
+    claim('every batch reads as it was sent', bad.altered.length === 0, bad.altered[0]);
+  } finally {
+    await engine?.stop();
+  }
+};
