@@ -17,6 +17,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** The same, with timers that let the process end. For what is done beside other work. */
+export const backgroundClock: Clock = {
+  ...systemClock,
+  schedule(ms, run) {
+    const timer = setTimeout(run, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
 /** Resolves after `ms`, or at once when the signal aborts. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -12,7 +12,12 @@ export const systemRandom: Random = (n) => randomBytes(n);
 export type TimeId = string;
 
 export function timeId(time: number, random: Random): TimeId {
-  return time.toString(16).padStart(12, '0') + Buffer.from(random(10)).toString('hex');
+  return timePrefix(time) + Buffer.from(random(10)).toString('hex');
+}
+
+/** Sorts behind all ids of earlier times, and before all others. */
+export function timePrefix(time: number): TimeId {
+  return time.toString(16).padStart(12, '0');
 }
 
 /** The milliseconds since the epoch that an id carries. */

@@ -11,6 +11,8 @@ export interface BrokerConfig {
   autoCreateTopics: boolean;
   /** `node.id`. */
   nodeId: number;
+  /** `log.retention.check.interval.ms`: between two runs of the upkeep that a process does by itself. */
+  retentionCheckInterval: number;
   /** What topics inherit, by the topics' own keys, where it differs from Kafka's defaults. */
   topicDefaults: TopicConfig;
   /** What was set, by the broker's keys. */
@@ -103,6 +105,14 @@ const OWN_KEYS: readonly ConfigKey[] = [
     {},
     'The shortest session timeout that a classic member may ask for.',
   ),
+  key(
+    'log.retention.check.interval.ms',
+    'long',
+    '300000',
+    { min: 1 },
+    'Milliseconds between two looks for what is to be deleted.',
+    true,
+  ),
   key('max.connections', 'int', '2147483647', { min: 0 }, 'The most connections to this broker.'),
   key('node.id', 'int', '0', { min: 0 }, 'The id of this broker.'),
   key(
@@ -177,6 +187,7 @@ export function parseBrokerConfig(pairs: readonly string[]): BrokerConfig {
     numPartitions: Number(own('num.partitions')),
     autoCreateTopics: own('auto.create.topics.enable') === 'true',
     nodeId: Number(own('node.id')),
+    retentionCheckInterval: Number(own('log.retention.check.interval.ms')),
     topicDefaults: topicDefaults(values),
     values,
   };

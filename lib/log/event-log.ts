@@ -6,6 +6,7 @@ import type { Consumer, ConsumerOptions } from './groups/consumer.ts';
 import type { GroupAdmin } from './groups/groups.ts';
 import type { Producer } from './producer.ts';
 import type { TopicAdmin } from './topics.ts';
+import type { UpkeepOptions, UpkeepReport } from './upkeep/upkeep.ts';
 
 /** A string is its UTF-8 bytes. */
 export type Bytes = Uint8Array | string;
@@ -151,6 +152,12 @@ export interface EventLog {
 
   /** A producer id and epoch for callers that keep their own sequences. */
   allocateProducer(): Promise<{ id: number; epoch: number }>;
+
+  /**
+   * Deletes what nothing needs any more: what retention gives up, what deleted topics left, orphans. A log in a process of its own
+   * does it by itself; in AWS a function does. Never rejects for what the stores do: the report says it.
+   */
+  upkeep(options?: UpkeepOptions): Promise<UpkeepReport>;
 
   consumer(options: ConsumerOptions): Consumer;
 

@@ -20,6 +20,8 @@ import { createReader } from './reader.ts';
 import { checkPartition, createTopicCache } from './topic-cache.ts';
 import { type TopicSettings, topicSettings } from './topic-config.ts';
 import { createTopicAdmin } from './topics.ts';
+import { every } from './upkeep/schedule.ts';
+import { createUpkeep, type UpkeepOptions, type UpkeepReport, type UpkeepRules, upkeepRules } from './upkeep/upkeep.ts';
 import { createWriter, DEFAULT_WRITER_LIMITS, type WriterLimits } from './writer.ts';
 
 export interface LogDeps {
@@ -33,6 +35,9 @@ export interface LogDeps {
   writer?: Partial<WriterLimits>;
   /** Bytes of recently read and written batches that are held. */
   cacheBytes?: number;
+  upkeep?: Partial<UpkeepRules>;
+  /** Does the upkeep by itself, as often as the broker's configuration says. `clock`: one whose timers let the process end. */
+  selfUpkeep?: { clock: Clock; onRun?: (report: UpkeepReport) => void };
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -41,6 +46,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export function createLog(deps: LogDeps): EventLog {
   const { catalog, objects, clock, random, brokerConfig, meter = silentMeter } = deps;
   const closing = new AbortController();
+  const stopping = new AbortController();
   const cache = createTopicCache(catalog, clock);
   const heads = createHeads(catalog, clock);
   const batches = createBatches(catalog.partitions, objects, deps.cacheBytes ?? DEFAULT_CACHE_BYTES);
@@ -79,7 +85,35 @@ export function createLog(deps: LogDeps): EventLog {
       }
     },
   });
+  const upkeep = createUpkeep({
+    catalog,
+    objects,
+    clock,
+    random,
+    brokerConfig,
+    rules: upkeepRules(brokerConfig, deps.upkeep),
+    onRaised: relearn,
+  });
+  const upkeepRuns = new Set<Promise<UpkeepReport>>();
+  const schedule = deps.selfUpkeep && startUpkeep(deps.selfUpkeep);
   let closed: Promise<void> | undefined;
+
+  function startUpkeep({ clock: timer, onRun }: NonNullable<LogDeps['selfUpkeep']>) {
+    return every(timer, brokerConfig.retentionCheckInterval, async () => onRun?.(await runUpkeep()));
+  }
+
+  async function runUpkeep({ signal, ...options }: UpkeepOptions = {}): Promise<UpkeepReport> {
+    const ending = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
+    const run = upkeep.run({ ...options, signal: ending });
+    upkeepRuns.add(run);
+    return run.finally(() => upkeepRuns.delete(run));
+  }
+
+  /** The log start rose: a head that an append brings later may be older than that, so this one is asked for after it. */
+  async function relearn(of: TopicIdPartition): Promise<void> {
+    heads.forget(of);
+    await heads.refresh(of);
+  }
 
   function open(): void {
     if (closed) throw new VarveError('LOG_CLOSED', 'the log is closed; open it again');
@@ -217,12 +251,11 @@ export function createLog(deps: LogDeps): EventLog {
       return on(topic, partition, async (of) => {
         const upTo = before === 'latest' ? (await log.offsets(topic, partition)).latest : before;
         const logStart = await catalog.partitions.raiseLogStart(of, upTo);
-        heads.forget(of);
         if (typeof logStart === 'number') {
-          // A head that an append brings later may be older than the deletion: this one is asked for after it.
-          await heads.refresh(of);
+          await relearn(of);
           return logStart;
         }
+        heads.forget(of);
         if (logStart === 'unknown partition') throw unknownPartition(topic, partition);
         throw new VarveError('OFFSET_OUT_OF_RANGE', `offset ${upTo} is above the high watermark, or below 0`);
       });
@@ -238,6 +271,11 @@ export function createLog(deps: LogDeps): EventLog {
       return { id: await catalog.producers.allocate(), epoch: 0 };
     },
 
+    async upkeep(options) {
+      open();
+      return runUpkeep(options);
+    },
+
     consumer(options) {
       open();
       return createConsumer({ catalog, reader, heads, clock, random, closing: closing.signal }, options);
@@ -245,7 +283,9 @@ export function createLog(deps: LogDeps): EventLog {
 
     close() {
       closed ??= (async () => {
-        await writer.close();
+        schedule?.stop();
+        stopping.abort();
+        await Promise.all([writer.close(), ...upkeepRuns]);
         closing.abort();
         heads.close();
         await catalog.close();

@@ -110,17 +110,10 @@ export function createReader(deps: ReaderDeps): Reader {
       if (head === before) break;
     }
     const most = Math.min(maxBytes, MAX_FETCH_BYTES);
-    let loaded: Uint8Array[];
-    try {
-      loaded = await load(of, offset, head, most);
-    } catch (error) {
-      if (!(error instanceof VarveError && error.code === 'KAFKA_STORAGE_ERROR')) throw error;
-      // The log start may have passed the offset, or compaction replaced what an older head points to: look once more.
-      heads.forget(of);
-      runs.delete(keyOf(of));
-      head = await headFor(of, offset);
-      loaded = await load(of, offset, head, most);
-    }
+    const loaded = await again(of, async (isRepeat) => {
+      if (isRepeat) head = await headFor(of, offset);
+      return load(of, offset, head, most);
+    });
     if (loaded.length > 0) meter.fetched(loaded.reduce((sum, { length }) => sum + length, 0));
     return { batches: loaded, highWatermark: head.highWatermark, logStart: head.logStart };
   }
@@ -157,7 +150,23 @@ export function createReader(deps: ReaderDeps): Reader {
     return { records, next, highWatermark, logStart };
   }
 
+  /** Once more where the bytes are gone: the log start may have passed them, or compaction replaced them, since a head showed them. */
+  async function again<T>(of: TopicIdPartition, read: (isRepeat: boolean) => Promise<T>): Promise<T> {
+    try {
+      return await read(false);
+    } catch (error) {
+      if (!(error instanceof VarveError && error.code === 'KAFKA_STORAGE_ERROR')) throw error;
+      heads.forget(of);
+      runs.delete(keyOf(of));
+      return read(true);
+    }
+  }
+
   async function offsetAt(of: TopicIdPartition, timestamp: number) {
+    return again(of, () => searchOffset(of, timestamp));
+  }
+
+  async function searchOffset(of: TopicIdPartition, timestamp: number) {
     const run = await partitions.findTimestamp(of, timestamp);
     let head = await heads.get(of, true);
     if (!head) throw unknownPartition();

@@ -16,6 +16,14 @@ export interface TopicSettings {
   compression: Compression | 'producer';
 }
 
+/** How much of a topic is kept; -1: no limit. */
+export interface Retention {
+  /** Milliseconds. */
+  ms: number;
+  /** Of each partition. */
+  bytes: number;
+}
+
 /** A topic's key and the broker's keys that topics inherit it from, the first that is set. */
 export interface TopicConfigKey extends ConfigKey {
   synonyms: readonly string[];
@@ -29,11 +37,14 @@ const THROTTLED: ConfigRule = {
   },
 };
 const ENFORCED = new Set([
+  'cleanup.policy',
   'compression.type',
   'max.message.bytes',
   'message.timestamp.after.max.ms',
   'message.timestamp.before.max.ms',
   'message.timestamp.type',
+  'retention.bytes',
+  'retention.ms',
 ]);
 
 const key = (
@@ -53,7 +64,8 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     'delete',
     { oneOf: ['compact', 'delete'] },
     ['log.cleanup.policy'],
-    'What becomes of old records: delete by age or size, compact to the newest record of each key, both, or (empty) neither.',
+    'What becomes of old records: delete by age or size, compact to the newest record of each key, both, or (empty) neither. ' +
+      'compact is accepted and not enforced.',
   ),
   key(
     'compression.gzip.level',
@@ -102,7 +114,8 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     '60000',
     { min: 0 },
     ['log.segment.delete.delay.ms'],
-    'How long a file is kept after it was given up.',
+    'How long a file is kept at least, from when it was written, before it may be deleted. Of the whole log: only ' +
+      'log.segment.delete.delay.ms acts.',
   ),
   key(
     'flush.messages',
@@ -248,7 +261,7 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     '-1',
     {},
     ['log.retention.bytes'],
-    'The size of a partition beyond which its oldest records are deleted; -1 is no limit.',
+    'The size of a partition beyond which its oldest records are deleted, in bytes as stored; -1 is no limit.',
   ),
   key(
     'retention.ms',
@@ -350,6 +363,13 @@ export function topicSettings(config: TopicConfig, broker: BrokerConfig): TopicS
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),
     compression: COMPRESSION[effective('compression.type', config, broker)] ?? 'producer',
   };
+}
+
+/** Undefined where `cleanup.policy` does not say delete: then age and size delete nothing. */
+export function topicRetention(config: TopicConfig, broker: BrokerConfig): Retention | undefined {
+  if (!effective('cleanup.policy', config, broker).split(',').includes('delete')) return undefined;
+  const limit = (name: string) => Math.max(-1, Number(effective(name, config, broker)));
+  return { ms: limit('retention.ms'), bytes: limit('retention.bytes') };
 }
 
 /** Codecs that are not here act like `producer`. */

@@ -5,6 +5,7 @@ import type { EventLog } from '../log/event-log.ts';
 import { createLog } from '../log/log.ts';
 import type { Meter } from '../log/meter.ts';
 import { awsPrices } from '../log/placement.ts';
+import type { UpkeepRules } from '../log/upkeep/upkeep.ts';
 import type { WriterLimits } from '../log/writer.ts';
 import { type DynamodbOptions, openDynamodb } from '../stores/catalog/dynamodb/dynamodb.ts';
 import { openS3, type S3Options } from '../stores/objects/s3.ts';
@@ -23,13 +24,17 @@ export interface AwsOptions {
   meter?: Meter;
   writer?: Partial<WriterLimits>;
   cacheBytes?: number;
+  upkeep?: Partial<UpkeepRules>;
   clock?: Clock;
   random?: Random;
 }
 
+/** A sweep lists the bucket and reads every page: beyond this its requests cost more than the storage that it frees. */
+const SWEEP_EVERY_MS = 6 * 3_600_000;
+
 /** The log in a bucket and a table that exist: the stack makes them. DATA_FORMAT_TOO_NEW, KAFKA_STORAGE_ERROR. */
 export async function openAws(options: AwsOptions): Promise<EventLog> {
-  const { bucket, table, client = {}, mark, meter, writer, cacheBytes } = options;
+  const { bucket, table, client = {}, mark, meter, writer, cacheBytes, upkeep } = options;
   const { clock = systemClock, random = systemRandom } = options;
   const brokerConfig = parseBrokerConfig(options.config ?? []);
   const catalog = await openDynamodb({ client, table, clock, random, ...(mark && { mark }) });
@@ -43,5 +48,6 @@ export async function openAws(options: AwsOptions): Promise<EventLog> {
     ...(meter && { meter }),
     ...(writer && { writer }),
     ...(cacheBytes !== undefined && { cacheBytes }),
+    upkeep: { sweepEvery: SWEEP_EVERY_MS, ...upkeep },
   });
 }

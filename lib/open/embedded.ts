@@ -1,11 +1,12 @@
 import { dirname, join, resolve } from 'node:path';
-import { systemClock } from '../clock.ts';
+import { backgroundClock, systemClock } from '../clock.ts';
 import { systemRandom } from '../ids.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { createLog } from '../log/log.ts';
 import type { Meter } from '../log/meter.ts';
 import { embeddedPrices } from '../log/placement.ts';
+import type { UpkeepReport, UpkeepRules } from '../log/upkeep/upkeep.ts';
 import type { WriterLimits } from '../log/writer.ts';
 import { openSqlite } from '../stores/catalog/sqlite/sqlite.ts';
 import { type FileSystem, nodeFileSystem } from '../stores/objects/file-system.ts';
@@ -19,11 +20,16 @@ export interface EmbeddedOptions {
   meter?: Meter;
   writer?: Partial<WriterLimits>;
   cacheBytes?: number;
+  /** Told what each run of the upkeep did. */
+  onUpkeep?: (report: UpkeepReport) => void;
   /** For tests that make a disk full or lose its power. */
   fs?: FileSystem;
 }
 
-/** The log on this machine: SQLite and files. */
+/** Where nothing is far away, appends that are still under way are younger, and readers look again at once. */
+const UPKEEP: Partial<UpkeepRules> = { grace: 60_000, wait: 0 };
+
+/** The log on this machine: SQLite and files. It does its upkeep by itself, every `log.retention.check.interval.ms`, until it is closed. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> {
   const brokerConfig = parseBrokerConfig(options.config ?? []);
   await makeFolder(options.fs ?? nodeFileSystem, resolve(options.data));
@@ -35,7 +41,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
   });
   try {
     const objects = await openFilesystem(join(options.data, 'objects'), options.fs ? { fs: options.fs } : {});
-    const { meter, writer, cacheBytes } = options;
+    const { meter, writer, cacheBytes, onUpkeep } = options;
     return createLog({
       catalog,
       objects,
@@ -43,6 +49,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
       random: systemRandom,
       brokerConfig,
       prices: embeddedPrices,
+      upkeep: UPKEEP,
+      selfUpkeep: { clock: backgroundClock, ...(onUpkeep && { onRun: onUpkeep }) },
       ...(meter && { meter }),
       ...(writer && { writer }),
       ...(cacheBytes !== undefined && { cacheBytes }),

@@ -1,11 +1,12 @@
 import { constants } from 'node:os';
 import { relative } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { systemClock } from '../clock.ts';
 import { httpDoor } from '../doors/http/http-door.ts';
 import { prometheusMetrics } from '../doors/http/prometheus.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
 import type { EventLog } from '../log/event-log.ts';
+import type { UpkeepReport } from '../log/upkeep/upkeep.ts';
 import { openEmbedded } from '../open/embedded.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { listen } from './http-server.ts';
@@ -28,7 +29,8 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
     const logger = pino({ name: 'varve', level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
     const metrics = prometheusMetrics({ process: true });
     const stopping = new AbortController();
-    log = await openEmbedded({ data: options.data, config: options.config, meter: metrics.meter });
+    const onUpkeep = (report: UpkeepReport) => logUpkeep(logger, report);
+    log = await openEmbedded({ data: options.data, config: options.config, meter: metrics.meter, onUpkeep });
     const { allowedHosts, corsOrigins } = options;
     const door = httpDoor({
       log,
@@ -82,6 +84,12 @@ function stopSignal(): { first: Promise<string>; ignore(): void } {
       for (const name of STOP_SIGNALS) process.off(name, stop);
     },
   };
+}
+
+function logUpkeep(logger: Logger, { failure, ...report }: UpkeepReport): void {
+  if (report.failed > 0) logger.warn({ ...report, err: failure }, 'the upkeep met failures; its next run goes on');
+  else if (report.raised + report.deleted > 0) logger.info(report, 'old data was deleted');
+  else logger.debug(report, 'nothing to delete');
 }
 
 async function after(ms: number): Promise<false> {

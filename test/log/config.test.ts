@@ -126,14 +126,18 @@ describe('the configuration of a topic', () => {
     expect(entries.find(({ name }) => name === 'retention.ms')).toMatchObject({
       value: '604800000',
       isDefault: false,
-      enforced: false,
+      enforced: true,
     });
+    expect(entries.find(({ name }) => name === 'segment.ms')).toMatchObject({ isDefault: true, enforced: false });
     expect(entries.filter(({ enforced }) => enforced).map(({ name }) => name)).toEqual([
+      'cleanup.policy',
       'compression.type',
       'max.message.bytes',
       'message.timestamp.after.max.ms',
       'message.timestamp.before.max.ms',
       'message.timestamp.type',
+      'retention.bytes',
+      'retention.ms',
     ]);
     for (const { documentation } of entries) expect(documentation).toMatch(/^\w.*\.$/s);
   });
@@ -196,6 +200,7 @@ describe('the configuration of a broker', () => {
       numPartitions: 1,
       autoCreateTopics: true,
       nodeId: 0,
+      retentionCheckInterval: 300_000,
       topicDefaults: {},
       values: {},
     });
