@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
+import { type Auth, authorize } from './auth.ts';
 import { type Groups, groupsOf } from './groups.ts';
 import { type Partitions, partitionsOf } from './partitions.ts';
 import { createProducer, type Producer } from './producer.ts';
@@ -11,7 +12,9 @@ import { type Topics, topicsOf } from './topics.ts';
 export interface ClientOptions {
   /** Default: the platform's. */
   fetch?: typeof globalThis.fetch;
-  /** Sent with every request: credentials, for one. */
+  /** What the API asks for to know who calls. Default: nothing. */
+  auth?: Auth;
+  /** Sent with every request. */
   headers?: Readonly<Record<string, string>>;
   /** Ends every call and every read of this client. */
   signal?: AbortSignal;
@@ -43,14 +46,26 @@ export interface Client extends Partitions {
   readBatches(topic: string, options?: ReadOptions): AsyncIterable<ReadRecord[]>;
 }
 
-/** A client of the server at `url`, such as `http://127.0.0.1:8080`. It connects with its first call. */
+/**
+ * A client of the server at `url`, such as `http://127.0.0.1:8080` or `https://ID.execute-api.REGION.amazonaws.com/prod`. It connects
+ * with its first call. INVALID_REQUEST and INVALID_CONFIG for what cannot be.
+ */
 export function connect(url: string, options: ClientOptions = {}): Client {
-  const { fetch = globalThis.fetch, headers = {}, signal, timeout = 30_000, parse = JSON.parse } = options;
+  const { fetch = globalThis.fetch, auth = {}, headers = {}, signal, timeout = 30_000, parse = JSON.parse } = options;
   const { clock = platformClock, patience = 120_000 } = options;
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new VarveError('INVALID_REQUEST', `The address must be like http://127.0.0.1:8080; it is "${url}".`);
   }
-  const requests = requestsOf({ url, fetch, headers, signal, timeout, parse, clock });
+  const requests = requestsOf({
+    url,
+    fetch,
+    headers,
+    authorize: authorize(auth, url, clock),
+    signal,
+    timeout,
+    parse,
+    clock,
+  });
   const topics = topicsOf(requests);
   const partitions = partitionsOf(requests, timeout);
   const reader: ReaderDeps = { requests, topics, partitions, clock, parse, patience, signal };
@@ -88,6 +103,7 @@ const platformClock: Clock = {
   },
 };
 
+export type { Auth, AwsCredentials, Sigv4 } from './auth.ts';
 export type { GroupLag, GroupOffset, Groups } from './groups.ts';
 export type { From, OffsetRange, Polled, PollOptions } from './partitions.ts';
 export type { Producer } from './producer.ts';

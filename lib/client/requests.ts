@@ -1,5 +1,7 @@
 import { type Clock, sleep } from '../clock.ts';
 import { ERRORS, type ErrorCode, VarveError } from '../errors.ts';
+import type { Authorize } from './auth.ts';
+import { refusalOf } from './refusals.ts';
 
 export interface RequestOptions {
   query?: Readonly<Record<string, string | number | undefined>>;
@@ -23,6 +25,7 @@ export interface RequestsOptions {
   url: string;
   fetch: typeof globalThis.fetch;
   headers: Readonly<Record<string, string>>;
+  authorize: Authorize;
   signal: AbortSignal | undefined;
   timeout: number;
   /** How answers are read. */
@@ -30,7 +33,8 @@ export interface RequestsOptions {
   clock: Clock;
 }
 
-export function requests({ url, fetch, headers, signal, timeout, parse, clock }: RequestsOptions): Requests {
+export function requests(options: RequestsOptions): Requests {
+  const { url, fetch, headers, authorize, signal, timeout, parse, clock } = options;
   const base = url.replace(/\/+$/, '');
 
   async function send<T>(
@@ -44,15 +48,22 @@ export function requests({ url, fetch, headers, signal, timeout, parse, clock }:
     const cancel = clock.schedule(limit, () => late.abort());
     const callers = [signal, options.signal].filter((one) => one !== undefined);
     try {
-      const response = await fetch(`${base}${path}${queryOf(options.query)}`, {
+      const body = options.body === undefined ? {} : { body: options.body };
+      const request = {
         method,
+        url: new URL(`${base}${path}${queryOf(options.query)}`),
         headers: {
           ...headers,
-          ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(options.body !== undefined && { 'content-type': 'application/json' }),
           ...options.headers,
         },
+        ...body,
+      };
+      const response = await fetch(request.url, {
+        method,
+        headers: { ...request.headers, ...(await authorize(request)) },
         signal: AbortSignal.any([late.signal, ...callers]),
-        ...(options.body === undefined ? {} : { body: options.body }),
+        ...body,
       });
       if (!response.ok) throw await errorOf(response);
       return await use(response);
@@ -102,16 +113,21 @@ export function path(parts: TemplateStringsArray, ...values: (string | number)[]
       if (segment === '' || segment === '.' || segment === '..') {
         throw new VarveError('INVALID_REQUEST', `The name "${segment}" cannot be part of an address: choose another.`);
       }
-      return encodeURIComponent(segment);
+      return encode(segment);
     }),
   );
 }
 
 function queryOf(query: RequestOptions['query'] = {}): string {
-  const given = Object.entries(query).flatMap(([name, value]): [string, string][] =>
-    value === undefined ? [] : [[name, String(value)]],
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${encode(name)}=${encode(String(value))}`],
   );
-  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+  return given.length === 0 ? '' : `?${given.join('&')}`;
+}
+
+/** By RFC 3986 to the letter, so that nobody on the way writes it otherwise than it was signed: encodeURIComponent leaves five more. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** Why fetch failed; in Node the reason is one cause down, or in the first of several attempts. */
@@ -135,9 +151,10 @@ export function errorFrom({ code, message = 'The server gave no reason.' }: Erro
 }
 
 async function errorOf(response: Response): Promise<VarveError> {
-  const text = await response.text();
-  const answer = errorAnswer(text);
-  if (answer) return errorFrom(answer);
+  const answer = jsonOf(await response.text());
+  if (isErrorAnswer(answer)) return errorFrom(answer);
+  const refusal = refusalOf(response, answer);
+  if (refusal) return refusal;
   const between = response.status === 502 || response.status === 503 || response.status === 504;
   return new VarveError(
     between ? 'NETWORK_EXCEPTION' : 'UNKNOWN_SERVER_ERROR',
@@ -145,12 +162,13 @@ async function errorOf(response: Response): Promise<VarveError> {
   );
 }
 
-function errorAnswer(text: string): ErrorAnswer | undefined {
+function isErrorAnswer(answer: unknown): answer is ErrorAnswer {
+  return typeof answer === 'object' && answer !== null && 'error_code' in answer;
+}
+
+function jsonOf(text: string): unknown {
   try {
-    const answer: unknown = JSON.parse(text);
-    return typeof answer === 'object' && answer !== null && 'error_code' in answer
-      ? (answer as ErrorAnswer)
-      : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

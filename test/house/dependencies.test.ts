@@ -22,7 +22,8 @@ const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?:
   memory: { files: /^lib\/stores\/objects\/memory\b/, from: ['base', 'ports'] },
   partitioner: { files: /^lib\/log\/partitioner\.ts$/, from: ['base'] },
   log: { files: /^lib\/log\//, from: ['base', 'format', 'ports', 'partitioner'] },
-  client: { files: /^lib\/client\//, from: ['base', 'partitioner'] },
+  sigv4: { files: /^lib\/client\/sigv4\.ts$/, from: ['client'], aws: true },
+  client: { files: /^lib\/client\//, from: ['base', 'partitioner', 'sigv4'] },
   http: { files: /^lib\/doors\/http\//, from: ['base', 'format', 'ports', 'log'] },
   open: {
     files: /^lib\/open\//,
@@ -30,7 +31,12 @@ const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?:
     fs: true,
   },
   server: { files: /^lib\/server\//, from: ['base', 'log', 'http', 'open'], fs: true },
-  cli: { files: /^lib\/doors\/cli\//, from: ['base', 'format', 'log', 'client', 'open', 'server'], fs: true },
+  credentials: { files: /^lib\/doors\/cli\/credentials\.ts$/, from: ['client'], aws: true },
+  cli: {
+    files: /^lib\/doors\/cli\//,
+    from: ['base', 'format', 'log', 'client', 'credentials', 'open', 'server'],
+    fs: true,
+  },
   testing: { files: /^lib\/testing\//, from: ['base', 'log', 'http', 'open', 'server', 'client'], fs: true },
   index: { files: /^lib\/index\.ts$/, from: ['base', 'format', 'ports', 'log', 'open', 'client'] },
 };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Client, connect } from '../../client/client.ts';
+import { type Auth, type Client, connect } from '../../client/client.ts';
+import { credentialsOf } from './credentials.ts';
 import { UsageError } from './exit-codes.ts';
 import { parseExactly } from './json.ts';
 import type { Terminal } from './terminal.ts';
@@ -7,6 +8,10 @@ import type { Terminal } from './terminal.ts';
 export interface GlobalOptions {
   url: string;
   timeout: number;
+  profile?: string;
+  awsSigv4?: boolean;
+  region?: string;
+  apiKey?: string;
 }
 
 /** Milliseconds that one request may take. */
@@ -14,12 +19,22 @@ const MAX_REQUEST = 30_000;
 
 /** A client of the server that the command line names. */
 export function clientOf(command: Command): Client {
-  const { url, timeout } = command.optsWithGlobals<GlobalOptions>();
+  const { url, timeout, ...who } = command.optsWithGlobals<GlobalOptions>();
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new UsageError('--url, or VARVE_URL, must be an address such as http://127.0.0.1:8080.');
   }
   const patience = timeout * 1000;
-  return connect(url, { parse: parseExactly, patience, timeout: Math.min(patience, MAX_REQUEST) });
+  return connect(url, { auth: authOf(who), parse: parseExactly, patience, timeout: Math.min(patience, MAX_REQUEST) });
+}
+
+/** Nothing is signed unless it is asked for: an AWS profile in the environment says nothing of this server. */
+function authOf({ profile, awsSigv4, region, apiKey }: Partial<GlobalOptions>): Auth {
+  return {
+    ...(apiKey !== undefined && { apiKey }),
+    ...((profile !== undefined || awsSigv4) && {
+      sigv4: { credentials: credentialsOf(profile), ...(region !== undefined && { region }) },
+    }),
+  };
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -18,6 +18,8 @@ export const EXIT = {
   input: 6,
   /** The server cannot now: the same command may succeed later. */
   tryAgain: 7,
+  /** Who calls is not known there, or may not do this. */
+  denied: 8,
   /** `produce` was stopped before its input ended; what it counted is appended. */
   interrupted: 130,
 } as const;
@@ -26,6 +28,8 @@ const CODES: Partial<Record<ErrorCode, number>> = {
   NETWORK_EXCEPTION: EXIT.unreachable,
   UNKNOWN_TOPIC_OR_PARTITION: EXIT.notFound,
   GROUP_ID_NOT_FOUND: EXIT.notFound,
+  SASL_AUTHENTICATION_FAILED: EXIT.denied,
+  CLUSTER_AUTHORIZATION_FAILED: EXIT.denied,
   TOPIC_ALREADY_EXISTS: EXIT.conflict,
   NON_EMPTY_GROUP: EXIT.conflict,
   ILLEGAL_GENERATION: EXIT.conflict,

@@ -13,7 +13,8 @@ import { addTopic } from './topic/topic.ts';
 const EXIT_CODES = `
 Exit codes:
   0 done   1 refused or failed   2 wrong command line   3 cannot reach the server   4 no such topic, partition or group
-  5 conflict: exists, in use, taken over   6 bad input   7 not now, try again   130 produce was interrupted
+  5 conflict: exists, in use, taken over   6 bad input   7 not now, try again   8 not allowed
+  130 produce was interrupted
 `;
 
 /** The varve command. Answers what the process should exit with. */
@@ -43,6 +44,10 @@ function programOf(terminal: Terminal, ended: (code: number) => void): Command {
     .helpOption('-h, --help', 'print this')
     .helpCommand(false)
     .addOption(new Option('--url <url>', "the server's address").env('VARVE_URL').default('http://127.0.0.1:8080'))
+    .option('--profile <name>', 'sign requests (SigV4) with the credentials of this AWS profile')
+    .option('--aws-sigv4', 'sign requests (SigV4) with the AWS credentials of the environment')
+    .addOption(new Option('--region <name>', "the API's AWS region, where --url does not say it").env('AWS_REGION'))
+    .addOption(new Option('--api-key <key>', 'sent as x-api-key').env('VARVE_API_KEY'))
     .addOption(
       new Option('--timeout <seconds>', 'how long to go on trying when the server stops answering')
         .default(60)
