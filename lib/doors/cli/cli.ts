@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Auth, type Client, connect } from '../../client/client.ts';
+import { VarveError } from '../../errors.ts';
 import { credentialsOf } from './credentials.ts';
 import { UsageError } from './exit-codes.ts';
 import { parseExactly } from './json.ts';
@@ -24,7 +25,13 @@ export function clientOf(command: Command): Client {
     throw new UsageError('--url, or VARVE_URL, must be an address such as http://127.0.0.1:8080.');
   }
   const patience = timeout * 1000;
-  return connect(url, { auth: authOf(who), parse: parseExactly, patience, timeout: Math.min(patience, MAX_REQUEST) });
+  const options = { parse: parseExactly, patience, timeout: Math.min(patience, MAX_REQUEST) };
+  try {
+    return connect(url, { auth: authOf(who), ...options });
+  } catch (error) {
+    if (!(error instanceof VarveError) || error.code !== 'INVALID_CONFIG') throw error;
+    throw new UsageError(`${error.message} By --region, or AWS_REGION.`);
+  }
 }
 
 /** Nothing is signed unless it is asked for: an AWS profile in the environment says nothing of this server. */
