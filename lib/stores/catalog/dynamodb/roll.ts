@@ -14,11 +14,12 @@ const MARK_LIFE_MS = 15 * 60_000;
 const MARKS = 60;
 const OVERDUE_MS = 300;
 const OVERDUE_CHANCE = 0.15;
-/** Kept below DynamoDB's step from one write unit to two at 1,024 bytes. */
-const TARGET_BYTES = 1_000;
+const UNIT_BYTES = 1_024;
+/** The next entries may be a little longer than those seen. */
+const SPARE_BYTES = 24;
 /** How long a roll takes: what is appended meanwhile has to fit as well. */
 const ROLL_MS = 20;
-const ROLL_AT_LEAST = 6;
+const ROLL_AT_LEAST = 2;
 const ROLL_AT_MOST = 48;
 /** A roller that cannot get ahead leaves the rest to the next appender. */
 const ROUNDS = 8;
@@ -118,12 +119,25 @@ async function trim(
   return { trimmed: answer.status === 'ok', item: item && decodeHead(item) };
 }
 
-/** As many entries as keep the head at one write unit, less what arrives during a roll, and enough for a roller to get ahead. */
+/**
+ * As many entries as make an append cheapest, its share of page and trim included: a long tail makes appends dearer, a short one
+ * rolls often. At least so many that a roller gets ahead of what arrives meanwhile.
+ */
 function nextRollAt({ head, wire, tailBytes, otherBytes }: HeadItem): number {
   const times = head.tail.entries.map((entry) => timeOf(entry.id));
   const span = Math.max(1, Math.max(...times) - Math.min(...times));
-  const arriving = Math.max(1, Math.ceil((wire.length / span) * ROLL_MS));
-  const room = Math.floor((TARGET_BYTES - otherBytes) / (tailBytes / wire.length));
-  const wanted = Math.max(ROLL_AT_LEAST, Math.ceil(1.5 * arriving), Math.min(ROLL_AT_MOST, room - arriving));
-  return Math.min(ROLL_AT_MOST, wanted);
+  const arriving = ((wire.length - 1) / span) * ROLL_MS;
+  const meanwhile = Math.round(arriving);
+  const entryBytes = tailBytes / wire.length;
+  const unitsOf = (entries: number) => Math.ceil((otherBytes + entries * entryBytes + SPARE_BYTES) / UNIT_BYTES);
+  let best = Math.min(ROLL_AT_MOST, Math.max(ROLL_AT_LEAST, Math.ceil(1.5 * arriving)));
+  let cheapest = Number.POSITIVE_INFINITY;
+  for (let entries = best; entries <= ROLL_AT_MOST; entries += 1) {
+    let units = unitsOf(entries + meanwhile) + unitsOf(entries);
+    for (let i = 1; i <= entries; i += 1) units += unitsOf(meanwhile + i);
+    if (units / entries >= cheapest) continue;
+    cheapest = units / entries;
+    best = entries;
+  }
+  return best;
 }
