@@ -28,7 +28,6 @@ const PATHS = {
   admin: [
     'GET/',
     'GET/health',
-    'GET/metrics',
     'GET/brokers',
     'GET/v3/*',
     'GET/topics',

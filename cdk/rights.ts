@@ -28,7 +28,7 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   fetch: {
     table: [
       { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'chunk#*'] },
-      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*', 'group#*'] },
+      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*'] },
       { actions: ['dynamodb:Query'], keys: ['topics', 'partition#*', 'groups', 'group#*'] },
       // The first function that ever opens the log writes the format's version.
       { actions: ['dynamodb:PutItem'], keys: ['meta'] },
@@ -38,12 +38,12 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   },
   admin: {
     table: [
-      {
-        actions: ['GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'].map(
-          (one) => `dynamodb:${one}`,
-        ),
-        keys: ['meta', 'topics', 'deletions', 'partition#*', 'groups', 'group#*', 'lease#*'],
-      },
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*'] },
+      // The lag of a group whose offsets were set.
+      { actions: ['dynamodb:Query'], keys: ['group#*'] },
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'topics', 'deletions', 'partition#*', 'groups'] },
+      { actions: ['dynamodb:UpdateItem'], keys: ['partition#*', 'group#*', 'lease#*'] },
+      { actions: ['dynamodb:DeleteItem'], keys: ['topics', 'partition#*', 'groups', 'group#*'] },
     ],
     objects: [],
     listObjects: false,

@@ -19,7 +19,6 @@ import { synthesized } from './synthesized.ts';
 const MATRIX = `
   GET    /                                                                      admin
   GET    /health                                                                admin
-  GET    /metrics                                                               admin
 
   GET    /api/topics                                                            admin consume produce
   POST   /api/topics                                                            admin

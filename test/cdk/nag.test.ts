@@ -2,10 +2,10 @@ import { App, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildFunctions } from '../../cdk/build-functions.ts';
 import { EventLog, type EventLogProps } from '../../cdk/event-log.ts';
+import { needBundles } from './synthesized.ts';
 
-beforeAll(() => buildFunctions());
+beforeAll(needBundles);
 
 /** The rules of cdk-nag's AWS Solutions pack that a stack of one log breaks and does not explain. */
 function findings(props: (stack: Stack) => EventLogProps): string[] {

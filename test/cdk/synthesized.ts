@@ -1,17 +1,23 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { buildFunctions } from '../../cdk/build-functions.ts';
+import { BUNDLES } from '../../cdk/bundles.ts';
 import { EventLog, type EventLogProps } from '../../cdk/event-log.ts';
+import { FUNCTIONS } from '../../cdk/routes.ts';
 
-let built = false;
+/** No test looks into the bundles that stacks are synthesized with, so any will do: tests that run side by side do not all build. */
+export function needBundles(): void {
+  if (!FUNCTIONS.every((name) => existsSync(join(BUNDLES, name)))) buildFunctions();
+}
 
 /** A stack of one log, and what the test does to it before it is synthesized. */
 export function synthesized(
   props: EventLogProps | ((stack: Stack) => EventLogProps) = {},
   also: (log: EventLog, stack: Stack) => void = () => {},
 ): Template {
-  if (!built) buildFunctions();
-  built = true;
+  needBundles();
   const stack = new Stack(new App(), 'Varve');
   also(new EventLog(stack, 'Log', typeof props === 'function' ? props(stack) : props), stack);
   return Template.fromStack(stack);

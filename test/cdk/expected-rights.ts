@@ -1,0 +1,96 @@
+import type { FunctionName } from '../../cdk/routes.ts';
+
+/** A key of each form that the table holds, by DESIGN's list of them, and of forms that nobody has. */
+export const KEYS = {
+  meta: 'meta',
+  topics: 'topics',
+  deletions: 'deletions',
+  partition: 'partition#0b3c#7',
+  chunk: 'chunk#0b3c#7#15',
+  groups: 'groups',
+  group: 'group#billing',
+  lease: 'lease#upkeep',
+  staged: 'staged#0b3c#7',
+  transactions: 'transactions',
+  transaction: 'transaction#x',
+  subscriptions: 'subscriptions',
+  subscription: 'subscription#x',
+  principals: 'principals',
+  other: 'metadata',
+} as const;
+export type KeyForm = keyof typeof KEYS;
+
+export const OBJECTS = {
+  segments: 'segments/0f/0192b3c4d5e6f70f',
+  compacted: 'compacted/0f/0b3c_7_g_0192b3c4d5e6f70f',
+  other: 'groups/state',
+} as const;
+
+export const ITEM_ACTIONS = [
+  'GetItem',
+  'BatchGetItem',
+  'Query',
+  'Scan',
+  'PutItem',
+  'UpdateItem',
+  'DeleteItem',
+  'BatchWriteItem',
+  'ConditionCheckItem',
+  'PartiQLSelect',
+] as const;
+export const TABLE_ACTIONS = [
+  'DescribeTable',
+  'UpdateTable',
+  'DeleteTable',
+  'UpdateTimeToLive',
+  'CreateBackup',
+] as const;
+export const OBJECT_ACTIONS = [
+  'GetObject',
+  'PutObject',
+  'DeleteObject',
+  'PutObjectAcl',
+  'AbortMultipartUpload',
+] as const;
+export const BUCKET_ACTIONS = ['ListBucket', 'DeleteBucket', 'PutBucketPolicy', 'PutLifecycleConfiguration'] as const;
+
+export interface Expected {
+  items: Partial<Record<(typeof ITEM_ACTIONS)[number], KeyForm[]>>;
+  objects: Partial<Record<(typeof OBJECT_ACTIONS)[number], (keyof typeof OBJECTS)[]>>;
+  bucket: (typeof BUCKET_ACTIONS)[number][];
+}
+
+/** What each function may do, all of it. */
+export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
+  produce: {
+    items: {
+      GetItem: ['meta', 'topics', 'partition'],
+      Query: ['partition'],
+      PutItem: ['meta', 'partition', 'chunk'],
+      UpdateItem: ['meta', 'partition'],
+    },
+    objects: { PutObject: ['segments'] },
+    bucket: [],
+  },
+  fetch: {
+    items: {
+      GetItem: ['meta', 'topics', 'partition', 'chunk'],
+      BatchGetItem: ['partition'],
+      Query: ['topics', 'partition', 'groups', 'group'],
+      PutItem: ['meta'],
+    },
+    objects: { GetObject: ['segments', 'compacted'] },
+    bucket: ['ListBucket'],
+  },
+  admin: {
+    items: {
+      GetItem: ['meta', 'topics', 'partition'],
+      Query: ['group'],
+      PutItem: ['meta', 'topics', 'deletions', 'partition', 'groups'],
+      UpdateItem: ['partition', 'group', 'lease'],
+      DeleteItem: ['topics', 'partition', 'groups', 'group'],
+    },
+    objects: {},
+    bucket: [],
+  },
+};
