@@ -1,9 +1,12 @@
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
 import type { LogApi } from './api.ts';
 import { EventLogGrants } from './grants.ts';
+import type { LogFunctionProps } from './log-function.ts';
+import { Topic, type TopicProps, topicsFunction } from './topic.ts';
 
 /** An event log, of this stack or of another. (Under exactOptionalPropertyTypes the CDK's classes are not its own interfaces: hence the unions.) */
 export interface IEventLog extends IConstruct {
@@ -15,6 +18,8 @@ export interface IEventLog extends IConstruct {
   readonly api: LogApi;
   /** Rights at the API. */
   readonly grants: EventLogGrants;
+  /** A topic that the stack creates, or adopts when it is there, and keeps as it is declared. The first brings a function along. */
+  addTopic(id: string, props?: TopicProps): Topic;
   /** Requests to the API. @default sum over 5 minutes */
   metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
   /** Requests that were answered with 5xx. @default sum over 5 minutes */
@@ -30,11 +35,23 @@ export abstract class EventLogBase extends Construct implements IEventLog {
   abstract readonly bucket: s3.IBucket | s3.Bucket;
   abstract readonly table: dynamodb.ITable | dynamodb.Table;
   abstract readonly api: LogApi;
+  /** For further functions of the log. */
+  protected abstract readonly functionProps: LogFunctionProps;
   #grants: EventLogGrants | undefined;
+  #topics: { scope: Construct; serviceToken: lambda.Function } | undefined;
 
   get grants(): EventLogGrants {
     this.#grants ??= new EventLogGrants(this.api);
     return this.#grants;
+  }
+
+  addTopic(id: string, props: TopicProps = {}): Topic {
+    this.#topics ??= {
+      scope: new Construct(this, 'Topic'),
+      serviceToken: topicsFunction(this, this.functionProps),
+    };
+    const { scope, serviceToken } = this.#topics;
+    return new Topic(scope, id, { ...props, log: this, serviceToken });
   }
 
   metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {

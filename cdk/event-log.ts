@@ -7,10 +7,10 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { EventLogBase, type IEventLog } from './event-log-base.ts';
 import { type EventLogAttributes, ImportedEventLog } from './imported-event-log.ts';
-import { LogFunction } from './log-function.ts';
+import { DEFAULT_MEMORY_SIZE, LogFunction, type LogFunctionProps } from './log-function.ts';
 import { acknowledgeFindings } from './nag.ts';
 import { type RestAuth, RestLogApi } from './rest-api.ts';
-import type { FunctionName } from './routes.ts';
+import type { ApiFunctionName } from './routes.ts';
 import { catalogTable, segmentBucket } from './storage.ts';
 
 export interface EventLogProps {
@@ -58,18 +58,25 @@ export class EventLog extends EventLogBase {
   readonly bucket: s3.Bucket;
   readonly table: dynamodb.Table;
   readonly api: RestLogApi;
-  readonly functions: Readonly<Record<FunctionName, lambda.Function>>;
+  readonly functions: Readonly<Record<ApiFunctionName, lambda.Function>>;
+  protected readonly functionProps: LogFunctionProps;
 
   constructor(scope: Construct, id: string, props: EventLogProps = {}) {
     super(scope, id);
     checkProps(props);
-    const { auth = 'iam', removalPolicy = RemovalPolicy.RETAIN, memorySize = 1024, encryptionKey } = props;
+    const {
+      auth = 'iam',
+      removalPolicy = RemovalPolicy.RETAIN,
+      memorySize = DEFAULT_MEMORY_SIZE,
+      encryptionKey,
+    } = props;
     const { logRetention = logs.RetentionDays.ONE_MONTH, cloudWatchRole = true } = props;
 
     this.bucket = segmentBucket(this, { removalPolicy, encryptionKey });
     this.table = catalogTable(this, { removalPolicy, encryptionKey });
     const { bucket, table } = this;
     const shared = { bucket, table, encryptionKey, memorySize, logRetention, removalPolicy };
+    this.functionProps = shared;
     this.functions = {
       produce: new LogFunction(this, 'produce', shared),
       fetch: new LogFunction(this, 'fetch', shared),

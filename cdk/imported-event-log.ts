@@ -1,10 +1,13 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { ApiMetric, LogApi } from './api.ts';
 import { EventLogBase } from './event-log-base.ts';
+import { DEFAULT_MEMORY_SIZE, type LogFunctionProps } from './log-function.ts';
 import { restApiMetric } from './rest-api.ts';
 
 /** What tells a log of another stack. The app's outputs have all of it. */
@@ -28,6 +31,11 @@ export interface EventLogAttributes {
    * @default 'iam'
    */
   readonly auth?: LogApi['auth'];
+  /**
+   * That encrypts bucket and table: the function behind `addTopic` needs it.
+   * @default - keys of S3 and DynamoDB
+   */
+  readonly encryptionKey?: kms.IKey;
 }
 
 /** A log that another stack made. */
@@ -35,12 +43,21 @@ export class ImportedEventLog extends EventLogBase {
   readonly bucket: s3.IBucket;
   readonly table: dynamodb.ITable;
   readonly api: LogApi;
+  protected readonly functionProps: LogFunctionProps;
 
   constructor(scope: Construct, id: string, attributes: EventLogAttributes) {
     super(scope, id);
-    const { bucketName, tableName, apiId, apiName, stageName = 'prod', auth = 'iam' } = attributes;
+    const { bucketName, tableName, apiId, apiName, stageName = 'prod', auth = 'iam', encryptionKey } = attributes;
     this.bucket = s3.Bucket.fromBucketName(this, 'Bucket', bucketName);
     this.table = dynamodb.Table.fromTableName(this, 'Table', tableName);
+    this.functionProps = {
+      bucket: this.bucket,
+      table: this.table,
+      encryptionKey,
+      memorySize: DEFAULT_MEMORY_SIZE,
+      logRetention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.RETAIN,
+    };
     const stack = Stack.of(this);
     this.api = {
       url: `https://${apiId}.execute-api.${stack.region}.${stack.urlSuffix}/${stageName}/`,

@@ -4,3 +4,4 @@ export type { IEventLog } from './event-log-base.ts';
 export type { EventLogGrants } from './grants.ts';
 export type { EventLogAttributes } from './imported-event-log.ts';
 export type { RestAuth, RestLogApi } from './rest-api.ts';
+export type { Topic, TopicProps } from './topic.ts';

@@ -12,8 +12,8 @@ import { RIGHTS } from './rights.ts';
 import type { FunctionName } from './routes.ts';
 
 export interface LogFunctionProps {
-  readonly bucket: s3.Bucket;
-  readonly table: dynamodb.Table;
+  readonly bucket: s3.IBucket | s3.Bucket;
+  readonly table: dynamodb.ITable | dynamodb.Table;
   readonly encryptionKey: kms.IKey | undefined;
   readonly memorySize: number;
   readonly logRetention: logs.RetentionDays;
@@ -21,6 +21,8 @@ export interface LogFunctionProps {
   /** @default 30 seconds, a second more than API Gateway waits: the function answers before. */
   readonly timeout?: Duration;
 }
+
+export const DEFAULT_MEMORY_SIZE = 1024;
 
 /** One of the log's functions, with a role that may do what rights.ts says and write its own log. */
 export class LogFunction extends lambda.Function {
@@ -50,7 +52,12 @@ export class LogFunction extends lambda.Function {
   }
 }
 
-function allow(role: iam.Role, name: FunctionName, bucket: s3.Bucket, table: dynamodb.Table): void {
+function allow(
+  role: iam.Role,
+  name: FunctionName,
+  bucket: LogFunctionProps['bucket'],
+  table: LogFunctionProps['table'],
+): void {
   const { table: items, objects, listObjects } = RIGHTS[name];
   for (const { actions, keys } of items) {
     role.addToPolicy(

@@ -5,13 +5,13 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiMetric, LogApi } from './api.ts';
-import { type FunctionName, ROUTES } from './routes.ts';
+import { type ApiFunctionName, ROUTES } from './routes.ts';
 
 /** `iam`, `none`, `apiKey`, or an authorizer of the caller's own. */
 export type RestAuth = 'iam' | 'none' | 'apiKey' | apigateway.IAuthorizer;
 
 export interface RestLogApiProps {
-  readonly functions: Readonly<Record<FunctionName, lambda.IFunction>>;
+  readonly functions: Readonly<Record<ApiFunctionName, lambda.IFunction>>;
   readonly auth: RestAuth;
   readonly accessLog: logs.ILogGroup;
   readonly cloudWatchRole: boolean;
@@ -65,7 +65,7 @@ export class RestLogApi extends Construct implements LogApi {
     this.url = this.restApi.url;
 
     // One permission a function: one a method would make the function's policy too long.
-    const integrate = (name: FunctionName) =>
+    const integrate = (name: ApiFunctionName) =>
       new apigateway.LambdaIntegration(functions[name], { scopePermissionToMethod: false });
     const integrations = { produce: integrate('produce'), fetch: integrate('fetch'), admin: integrate('admin') };
     for (const [path, methods] of ROUTES) {

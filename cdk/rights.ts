@@ -48,4 +48,13 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
     objects: [],
     listObjects: false,
   },
+  topics: {
+    table: [
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics'] },
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'topics', 'deletions', 'partition#*'] },
+      { actions: ['dynamodb:DeleteItem'], keys: ['topics', 'partition#*'] },
+    ],
+    objects: [],
+    listObjects: false,
+  },
 };

@@ -1,8 +1,13 @@
-export const FUNCTIONS = ['produce', 'fetch', 'admin'] as const;
+/** The functions behind the API. */
+export const API_FUNCTIONS = ['produce', 'fetch', 'admin'] as const;
+export type ApiFunctionName = (typeof API_FUNCTIONS)[number];
+
+/** All functions: a file each in functions/. */
+export const FUNCTIONS = [...API_FUNCTIONS, 'topics'] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 /** A path of the API with the function of each method; `ANY` is every other method. */
-export type Route = readonly [path: string, methods: Readonly<Record<string, FunctionName>>];
+export type Route = readonly [path: string, methods: Readonly<Record<string, ApiFunctionName>>];
 
 const reads = { GET: 'fetch', HEAD: 'fetch', ANY: 'admin' } as const;
 const appends = { ...reads, POST: 'produce' } as const;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type CustomResourceEvent,
@@ -32,8 +33,7 @@ class AnswerBox {
 
   async open(): Promise<void> {
     this.#server = createServer(async (request, response) => {
-      const body = await Array.fromAsync<Buffer>(request);
-      this.answers.push(JSON.parse(Buffer.concat(body).toString()));
+      this.answers.push((await json(request)) as Answer);
       this.headers.push(request.headers);
       response.writeHead(this.statuses.shift() ?? 200).end();
     }).listen(0, '127.0.0.1');
