@@ -177,6 +177,9 @@ function answer(outcome: AppendOutcome): number | VarveError {
         'the records were swept before they were committed; send them again',
       );
     case 'unknown':
+      // Turned away, so not appended: a plain record may be sent again too.
+      if (outcome.cause instanceof VarveError && outcome.cause.code === 'THROTTLING_QUOTA_EXCEEDED')
+        return outcome.cause;
       return new VarveError(
         'REQUEST_TIMED_OUT',
         'the catalog did not say whether the records were appended; send them again with the same producer id, epoch and sequence, or expect duplicates',

@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { VarveError } from '../../../errors.ts';
 import type { AppendOutcome, Head, NewEntry, Partitions, TopicIdPartition } from '../partitions.ts';
 import { attempt, type Marks } from './attempt.ts';
-import { backOff, type Engine, forEach, insist } from './engine.ts';
+import { backOff, type Engine, forEach, insist, throttled } from './engine.ts';
 import { encodeEntry } from './entry.ts';
 import { findBatch } from './find.ts';
 import { absentees, GROUP_ENTRIES, type Plan, plan, type Slot, TAIL_LIMIT } from './group.ts';
@@ -45,6 +45,8 @@ interface Lane {
   head: SeenHead | undefined;
   /** Attempts since the last one that was applied. */
   tries: number;
+  /** The last attempt was turned away, and none is on its way since. */
+  throttled: boolean;
   /** Resolves when the queue is empty. */
   drained: Promise<void>;
 }
@@ -75,6 +77,7 @@ export function appender(engine: Engine, marks: Marks): Appender {
       bytes: 0,
       head: heads.get(name),
       tries: 0,
+      throttled: false,
       drained: Promise.resolve(),
     };
     const bytes = entries.reduce((sum, entry) => sum + (entry.bytes?.length ?? 0), 0);
@@ -86,7 +89,10 @@ export function appender(engine: Engine, marks: Marks): Appender {
       return { outcomes: entries.map(() => ({ status: 'unknown', cause })) };
     }
     const call = openCall(to, entries);
-    const timedOut = () => call.giveUp(new VarveError('REQUEST_TIMED_OUT', 'The append took too long; send it again.'));
+    const timedOut = () => {
+      const late = new VarveError('REQUEST_TIMED_OUT', 'The append took too long; send it again.');
+      call.giveUp(lane.throttled ? throttled(late) : late);
+    };
     const aborted = () => call.giveUp(signal?.reason);
     const cancel = engine.clock.schedule(DEADLINE_MS, timedOut);
     signal?.addEventListener('abort', aborted, { once: true });
@@ -200,6 +206,7 @@ export function appender(engine: Engine, marks: Marks): Appender {
 
   async function send(lane: Lane, planned: Plan, seen: SeenHead): Promise<void> {
     const tick = ++ticks;
+    lane.throttled = false;
     const result = await attempt(engine, marks, lane.at, planned, seen.item);
     if (result.status === 'gone') return gone(lane, tick);
     if (result.status === 'unknown') {
@@ -207,7 +214,10 @@ export function appender(engine: Engine, marks: Marks): Appender {
       for (const slot of planned.group) slot.settle(result);
       return;
     }
-    if (result.status === 'busy') return backOff(engine, lane.tries++);
+    if (result.status === 'busy') {
+      lane.throttled = true;
+      return backOff(engine, lane.tries++);
+    }
     lane.head = { item: result.head, tick, time: engine.clock.monotonic() };
     if (result.status === 'refused') {
       lane.tries += 1;

@@ -27,13 +27,17 @@ export function fraction(random: Random): number {
 /** `again`: an earlier try stayed unanswered, so a refusal may be its doing. */
 export type Settled<T> = Extract<Answer<T>, { status: 'ok' | 'refused' }> & { again: boolean };
 
-/** Repeats a request **that may be applied twice** until it is answered. KAFKA_STORAGE_ERROR when it stays unanswered or is rejected. */
+/**
+ * Repeats a request **that may be applied twice** until it is answered. KAFKA_STORAGE_ERROR when it stays unanswered or is rejected,
+ * THROTTLING_QUOTA_EXCEEDED when there is no getting through.
+ */
 export async function insist<T>(engine: Engine, request: () => Promise<Answer<T>>): Promise<Settled<T>> {
   let again = false;
   for (let tries = 1; ; tries += 1) {
     const answer = await request();
     if (answer.status === 'ok' || answer.status === 'refused') return { ...answer, again };
     again ||= answer.status === 'ambiguous';
+    if (answer.status === 'busy' && tries === TRIES) throw throttled(answer.cause);
     if (answer.status === 'rejected' || tries === TRIES) throw storageError(answer.cause);
     await backOff(engine, tries);
   }
@@ -79,6 +83,11 @@ export async function batchGet(engine: Engine, keys: readonly Key[], consistent:
     await backOff(engine, fruitless);
   }
   return items;
+}
+
+export function throttled(cause?: unknown): VarveError {
+  const message = 'DynamoDB takes no more requests at the moment; send it again later.';
+  return new VarveError('THROTTLING_QUOTA_EXCEEDED', message, { cause });
 }
 
 /** The SDK's messages may quote what was sent, so only the failure's name is told. */

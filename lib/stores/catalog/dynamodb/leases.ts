@@ -30,12 +30,14 @@ export function leases(engine: Engine): Leases {
         table.update({
           key: key.lease(name),
           update: 'SET ex = :ex',
-          condition: held,
+          // A renewal that comes late must not take back what a later one gave.
+          condition: `${held} AND ex < :ex`,
           names,
           values: { ':me': owner, ':ep': epoch, ':ex': expires },
         }),
       );
-      return answer.status === 'ok' ? decode(name, answer.value) : undefined;
+      const lease = decode(name, answer.status === 'ok' ? answer.value : answer.item);
+      return lease?.owner === owner && lease.epoch === epoch ? lease : undefined;
     },
 
     async release({ name, owner, epoch }) {

@@ -77,23 +77,19 @@ export function topics(engine: Engine): Topics {
         const topic = await read(name);
         if (topic?.id !== id) return false;
         const token = Buffer.from(engine.random(16)).toString('hex');
-        // The record outlives this process, should it end before the heads are gone.
-        const answer = await insist(engine, () =>
-          table.transact(
-            [
-              {
-                delete: {
-                  key: key.topic(name),
-                  condition: '#id = :id AND #revision = :revision',
-                  names: { '#id': 'id', '#revision': 'revision' },
-                  values: { ':id': id, ':revision': topic.revision },
-                },
-              },
-              { put: { item: { ...key.deletion(id), name, partitions: topic.partitions, at: clock.now() } } },
-            ],
-            token,
-          ),
-        );
+        // The record outlives this process, should it end before the heads are gone. Under one token only the same may be asked.
+        const writes = [
+          {
+            delete: {
+              key: key.topic(name),
+              condition: '#id = :id AND #revision = :revision',
+              names: { '#id': 'id', '#revision': 'revision' },
+              values: { ':id': id, ':revision': topic.revision },
+            },
+          },
+          { put: { item: { ...key.deletion(id), name, partitions: topic.partitions, at: clock.now() } } },
+        ];
+        const answer = await insist(engine, () => table.transact(writes, token));
         if (answer.status === 'refused') continue;
         await deleteHeads(engine, id, 0, topic.partitions);
         return true;
