@@ -5,11 +5,11 @@ import { FUNCTIONS } from './routes.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** Bundles the functions to where the construct finds them. The SDK is bundled as well: appends rely on how this version of it repeats requests. */
-export function buildFunctions(): void {
+/** Bundles the functions, unless told otherwise to where the construct finds them. The SDK is bundled as well: appends rely on how this version of it repeats requests. */
+export function buildFunctions(outdir = BUNDLES): void {
   buildSync({
     entryPoints: FUNCTIONS.map((name) => ({ in: path(`../functions/${name}.ts`), out: `${name}/index` })),
-    outdir: BUNDLES,
+    outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',

@@ -14,7 +14,7 @@ export interface LambdaContext {
   memoryLimitInMB: string;
 }
 
-/** What a function tells of itself, as lines of JSON on standard output: CloudWatch Logs takes them, and nothing waits for it. */
+/** What a function tells of itself, as lines of JSON that CloudWatch Logs takes; nothing waits for it. */
 export interface Telemetry {
   /** With the request's id. Never given keys, values or credentials; of errors that may quote such it tells no message. */
   logger: Logger;

@@ -1,97 +1,39 @@
-import { randomUUID } from 'node:crypto';
-import type { LambdaContext, LambdaEvent } from 'hono/aws-lambda';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpFunction } from '../../functions/http-function.ts';
-import { systemClock } from '../../lib/clock.ts';
-import { systemRandom } from '../../lib/ids.ts';
-import { openDynamodb } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
-import { type Dynoxide, dynoxideMissing, startDynoxide } from '../support/dynoxide.ts';
+import { dynoxideMissing } from '../support/dynoxide.ts';
+import { ask, context, type Payload } from './gateway.ts';
+import { type FunctionTable, startFunctionTable } from './table.ts';
 
-const table = `varve-${randomUUID()}`;
-const env = { VARVE_BUCKET: 'nothing-here-is-large-enough-for-it', VARVE_TABLE: table };
-
-type Answer = { statusCode: number; body: string; isBase64Encoded: boolean; headers: Record<string, string> };
-interface Request {
-  method: string;
-  path: string;
-  body?: string | Uint8Array;
-  headers?: Record<string, string>;
-}
-
-/** An event of each payload format, as API Gateway makes it. Bodies that are bytes travel in base64. */
-const PAYLOADS = {
-  '1.0': ({ method, path, body, headers }: Request) => {
-    const { pathname, searchParams } = new URL(path, 'https://api');
-    return {
-      resource: '/{proxy+}',
-      path: pathname,
-      httpMethod: method,
-      headers,
-      queryStringParameters: Object.fromEntries(searchParams),
-      requestContext: { stage: 'prod', domainName: 'id.execute-api.eu-central-1.amazonaws.com' },
-      ...bodyOf(body),
-    };
-  },
-  '2.0': ({ method, path, body, headers }: Request) => {
-    const { pathname, search } = new URL(path, 'https://api');
-    return {
-      version: '2.0',
-      rawPath: pathname,
-      rawQueryString: search.slice(1),
-      headers,
-      requestContext: { domainName: 'id.execute-api.eu-central-1.amazonaws.com', http: { method, path: pathname } },
-      ...bodyOf(body),
-    };
-  },
-};
-
-function bodyOf(body: Request['body']) {
-  if (body instanceof Uint8Array) return { body: Buffer.from(body).toString('base64'), isBase64Encoded: true };
-  return { body: body ?? null, isBase64Encoded: false };
-}
+const PAYLOADS: Payload[] = ['1.0', '2.0'];
+const MIB = 1024 * 1024;
 
 describe.skipIf(dynoxideMissing !== undefined)('a function behind API Gateway', () => {
-  let dynoxide: Dynoxide;
+  let store: FunctionTable;
   beforeAll(async () => {
-    dynoxide = await startDynoxide();
-    const { client } = dynoxide;
-    vi.stubEnv('AWS_ENDPOINT_URL', client.endpoint);
-    vi.stubEnv('AWS_REGION', client.region);
-    vi.stubEnv('AWS_ACCESS_KEY_ID', client.credentials.accessKeyId);
-    vi.stubEnv('AWS_SECRET_ACCESS_KEY', client.credentials.secretAccessKey);
-    const options = { client, table, createTable: true, clock: systemClock, random: systemRandom };
-    await (await openDynamodb(options)).close();
+    store = await startFunctionTable();
   });
-  afterAll(async () => {
-    vi.unstubAllEnvs();
-    await dynoxide.stop();
-  });
+  afterAll(() => store.stop());
 
-  async function ask(handler: ReturnType<typeof httpFunction>, payload: keyof typeof PAYLOADS, request: Request) {
-    const headers = { ...(request.body !== undefined && { 'content-type': 'application/json' }), ...request.headers };
-    const event = PAYLOADS[payload]({ ...request, headers }) as unknown as LambdaEvent;
-    const {
-      statusCode,
-      body,
-      isBase64Encoded,
-      headers: answered,
-    } = (await handler(event, {} as LambdaContext)) as Answer;
-    expect(isBase64Encoded).toBe(false);
-    return { status: statusCode, headers: answered, body: body === '' ? undefined : JSON.parse(body) };
+  const run = () => httpFunction(store.env);
+  async function withTopic(partitions = 1) {
+    const handler = run();
+    const name = `orders-${randomUUID()}`;
+    const create = { method: 'POST', path: '/api/topics', body: JSON.stringify({ name, partitions }) };
+    expect(await ask(handler, '1.0', create)).toMatchObject({ status: 201 });
+    return { handler, name };
   }
 
-  it.each(['1.0', '2.0'] as const)('serves payload %s: text and bytes in, text out', async (payload) => {
-    const handler = httpFunction(env);
-    const topic = `payload-${payload}`;
-    const create = { method: 'POST', path: '/api/topics', body: JSON.stringify({ name: topic, partitions: 1 }) };
-    expect(await ask(handler, payload, create)).toMatchObject({ status: 201 });
+  it.each(PAYLOADS)('serves payload %s: text and bytes in, text out', async (payload) => {
+    const { handler, name } = await withTopic();
+    const produce = { method: 'POST', path: `/api/topics/${name}/records` };
 
-    const produce = { method: 'POST', path: `/api/topics/${topic}/records` };
     const asText = await ask(handler, payload, { ...produce, body: '{"records":[{"value":"ä"}]}' });
     const asBytes = await ask(handler, payload, { ...produce, body: Buffer.from('{"records":[{"value":"ö"}]}') });
     const read = await ask(handler, payload, {
       method: 'GET',
-      path: `/api/topics/${topic}/partitions/0/records?from=0&limit=10`,
+      path: `/api/topics/${name}/partitions/0/records?from=0&limit=10`,
     });
 
     expect([asText.body.offsets[0].offset, asBytes.body.offsets[0].offset]).toEqual([0, 1]);
@@ -99,39 +41,178 @@ describe.skipIf(dynoxideMissing !== undefined)('a function behind API Gateway', 
     expect(read.body).toMatchObject({ records: [{ value: 'ä' }, { value: 'ö' }], next: 2, high_watermark: 2 });
   });
 
-  it('refuses a body that is larger than a function may have', async () => {
-    const handler = httpFunction(env);
-    const body = JSON.stringify({ records: [{ value: 'x'.repeat(4 * 1024 * 1024) }] });
+  const ENCODINGS = { gzip: gzipSync, deflate: deflateSync, zstd: zstdCompressSync };
+  it.each(
+    PAYLOADS.flatMap((payload) => Object.entries(ENCODINGS).map(([name, encode]) => ({ payload, name, encode }))),
+  )('takes a body as $name in payload $payload', async ({ payload, name: encoding, encode }) => {
+    const { handler, name } = await withTopic();
+    const produce = { method: 'POST', path: `/api/topics/${name}/records`, headers: { 'content-encoding': encoding } };
 
-    const large = await ask(handler, '1.0', { method: 'POST', path: '/api/topics/any/records', body });
+    const sent = await ask(handler, payload, { ...produce, body: encode('{"records":[{"value":"ä"}]}') });
+    const broken = await ask(handler, payload, { ...produce, body: encode('{"records":[]}').subarray(0, -4) });
+    const bomb = await ask(handler, payload, { ...produce, body: encode(Buffer.alloc(5 * MIB, ' ')) });
 
-    expect(large).toMatchObject({ status: 413, body: { code: 'MESSAGE_TOO_LARGE', retriable: false } });
+    expect(sent).toMatchObject({ status: 200, body: { offsets: [{ offset: 0 }] } });
+    expect(broken).toMatchObject({ status: 400, body: { error_code: 40003 } });
+    expect(bomb).toMatchObject({ status: 413, body: { error_code: 41302 } });
+    const read = await ask(handler, payload, { method: 'GET', path: `/api/topics/${name}/partitions/0/records` });
+    expect(read.body).toMatchObject({ records: [{ value: 'ä' }], high_watermark: 1 });
   });
 
-  it('says 503, and when to come back, while the table does not answer; and serves once it does', async () => {
-    // Given a table that is not there yet
-    const late = `varve-${randomUUID()}`;
-    const handler = httpFunction({ ...env, VARVE_TABLE: late });
+  it.each(PAYLOADS)('takes and gives values that are no text in payload %s', async (payload) => {
+    const { handler, name } = await withTopic();
+    const value = randomBytes(64).toString('base64');
 
-    // When it is asked
-    const before = await ask(handler, '1.0', { method: 'GET', path: '/api/topics' });
-
-    // Then it says so, and the same environment serves when the table is there
-    expect(before).toMatchObject({
-      status: 503,
-      headers: { 'retry-after': '1' },
-      body: { code: 'KAFKA_STORAGE_ERROR', retriable: true },
+    await ask(handler, payload, {
+      method: 'POST',
+      path: `/topics/${name}`,
+      headers: { 'content-type': 'application/vnd.kafka.binary.v2+json' },
+      body: JSON.stringify({ records: [{ value }] }),
     });
-    const options = {
-      client: dynoxide.client,
-      table: late,
-      createTable: true,
-      clock: systemClock,
-      random: systemRandom,
-    };
-    await (await openDynamodb(options)).close();
-    const after = await ask(handler, '1.0', { method: 'GET', path: '/api/topics' });
-    expect(after).toMatchObject({ status: 200, body: { topics: [] } });
+    const read = await ask(handler, payload, { method: 'GET', path: `/topics/${name}/partitions/0/records` });
+
+    expect(read.headers).toMatchObject({ 'content-type': 'application/vnd.kafka.binary.v2+json' });
+    expect(read.body).toMatchObject([{ offset: 0, value }]);
+  });
+
+  it.each(PAYLOADS)('links to where its callers reach it, the stage included, in payload %s', async (payload) => {
+    const { handler, name } = await withTopic();
+
+    const clusters = await ask(handler, payload, { method: 'GET', path: '/v3/clusters' });
+    const { self } = clusters.body.metadata;
+    const cluster = clusters.body.data[0].metadata.self;
+    const topics = await ask(handler, payload, {
+      method: 'GET',
+      path: `/v3/clusters/${clusters.body.data[0].cluster_id}/topics?page_size=1`,
+    });
+    const created = await ask(handler, payload, {
+      method: 'POST',
+      path: '/api/topics',
+      body: JSON.stringify({ name: `${name}-2` }),
+    });
+
+    expect(self).toBe('https://id.execute-api.eu-central-1.amazonaws.com/prod/v3/clusters');
+    expect(cluster).toBe(`${self}/${clusters.body.data[0].cluster_id}`);
+    expect(topics.body.metadata.self).toBe(`${cluster}/topics`);
+    expect(topics.body.metadata.next).toMatch(`${cluster}/topics?page_size=1&page_token=`);
+    expect(created.headers.location).toBe(`/prod/api/topics/${name}-2`);
+  });
+
+  it.each(PAYLOADS)('answers HEAD as GET, without the body, in payload %s', async (payload) => {
+    const { handler, name } = await withTopic();
+
+    for (const path of [`/api/topics/${name}`, '/v3/clusters', `/api/topics/${name}/events`]) {
+      const head = await ask(handler, payload, { method: 'HEAD', path });
+      expect(head).toMatchObject({ status: 200, body: undefined });
+      expect(head.headers['content-type']).toBeDefined();
+    }
+    expect(await ask(handler, payload, { method: 'HEAD', path: '/api/topics/none' })).toMatchObject({
+      status: 404,
+      body: undefined,
+    });
+  });
+
+  it.each([
+    undefined,
+    null,
+    'text',
+    7,
+    {},
+    { Records: [] },
+    { httpMethod: 'GET', path: '/', requestContext: { elb: {} } },
+  ])('answers 400 to what is no event of API Gateway: %j', async (event) => {
+    const answer = await run()(event, context);
+
+    expect(answer).toMatchObject({ statusCode: 400, headers: { 'content-type': 'application/json' } });
+    expect(JSON.parse(answer.body)).toMatchObject({ error_code: 40004, code: 'INVALID_REQUEST', retriable: false });
+  });
+
+  it.each(PAYLOADS)(
+    'refuses what is wrong with what is wrong in payload %s, and appends nothing of it',
+    async (payload) => {
+      const { handler, name } = await withTopic();
+      const records = `/api/topics/${name}/records`;
+      const body = '{"records":[{"value":1}]}';
+      const long = JSON.stringify({ records: [{ value: 'x'.repeat(4 * MIB) }] });
+      const many = JSON.stringify({ records: Array(10_001).fill({}) });
+      const objects = '{}'.repeat(6_000);
+      const clusters = await ask(handler, payload, { method: 'GET', path: '/v3/clusters' });
+      const v3 = `/v3/clusters/${clusters.body.data[0].cluster_id}/topics/${name}/records`;
+      const post = { method: 'POST' };
+
+      const answers = await Promise.all(
+        [
+          { ...post, path: records, body: long },
+          { ...post, path: records, body: Buffer.from(long) },
+          { ...post, path: records, body: many },
+          { ...post, path: v3, body: objects },
+          { ...post, path: records, body, headers: { 'content-type': 'text/plain' } },
+          { ...post, path: records, body, headers: { 'content-encoding': 'br' } },
+          { ...post, path: records, body: '{"records":[' },
+          { ...post, path: records, body: Buffer.from([0xff, 0xfe]) },
+          { ...post, path: records, body: '{"records":7}' },
+          { ...post, path: records },
+          { ...post, path: '/api/topics/no-such-topic/records', body },
+          { ...post, path: `/api/topics/${name}/partitions/7/records`, body },
+          { method: 'GET', path: `/api/topics/${name}/partitions/0/records?wait=20001` },
+          { method: 'GET', path: `/api/topics/${name}/partitions/0/records?max_bytes=3145729` },
+          { method: 'PATCH', path: records, body },
+          { method: 'GET', path: '/metrics' },
+          { method: 'GET', path: '/nothing/here' },
+        ].map((request) => ask(handler, payload, request)),
+      );
+
+      expect(answers.map(({ status, body }) => [status, body.error_code])).toEqual([
+        [413, 41302],
+        [413, 41302],
+        [413, 41302],
+        [413, 41302],
+        [415, 415],
+        [415, 41501],
+        [400, 400],
+        [400, 400],
+        [422, 422],
+        [415, 415],
+        [404, 40401],
+        [404, 40402],
+        [422, 42220],
+        [422, 42220],
+        [405, 405],
+        [404, 404],
+        [404, 404],
+      ]);
+      for (const { body } of answers)
+        expect(body).toMatchObject({ message: expect.stringMatching(/.{10}/), retriable: false });
+      const offsets = await ask(handler, payload, { method: 'GET', path: `/api/topics/${name}/partitions/0/offsets` });
+      expect(offsets.body).toEqual({ earliest: 0, latest: 0 });
+    },
+  );
+
+  it('answers for each of as many records as it takes, though each fails with a message', async () => {
+    // Given a topic with the longest name, and a bucket that does not exist
+    const handler = run();
+    const name = 't'.repeat(249);
+    await ask(handler, '1.0', { method: 'POST', path: '/api/topics', body: JSON.stringify({ name }) });
+    const clusters = await ask(handler, '1.0', { method: 'GET', path: '/v3/clusters' });
+    const v3 = `/v3/clusters/${clusters.body.data[0].cluster_id}/topics/${name}/records`;
+
+    // When as many as possible are sent at once, to a partition that is none and to the missing bucket
+    const nowhere = JSON.stringify({ records: Array(10_000).fill({ partition: 2 ** 53 - 1 }) });
+    const json = await ask(handler, '1.0', { method: 'POST', path: `/api/topics/${name}/records`, body: nowhere });
+    const v2 = await ask(handler, '1.0', {
+      method: 'POST',
+      path: `/topics/${name}`,
+      headers: { 'content-type': 'application/vnd.kafka.json.v2+json' },
+      body: nowhere,
+    });
+    const reports = await ask(handler, '1.0', { method: 'POST', path: v3, body: '{}'.repeat(5_900) });
+
+    // Then each has its own answer
+    expect([json.status, v2.status, reports.status]).toEqual([404, 200, 200]);
+    for (const { length } of [json.body.offsets, v2.body.offsets]) expect(length).toBe(10_000);
+    expect(v2.body.offsets.at(-1)).toMatchObject({ offset: null, error_code: 1 });
+    expect(reports.body).toHaveLength(5_900);
+    expect(new Set(reports.body.map(({ error_code }: { error_code: number }) => error_code))).toEqual(new Set([50301]));
   });
 
   it('does not start when it is told no table', () => {
