@@ -25,37 +25,45 @@ export interface S3Options {
 
 /** Open connections, kept alive; a request beyond them waits, within its deadline. */
 const SOCKETS = 128;
-/** Longest put, the wait for a connection included. S3 takes 20 to 60 ms for small objects. */
-const PUT_MS = 30_000;
+/** Longest try of a put, the wait for a connection included. S3 takes 20 to 60 ms for small objects. */
+const PUT_MS = 15_000;
 /** Longest try of any other request, likewise. */
 const TRY_MS = 10_000;
 const TRIES = 3;
-/** No try begins later than this after the first: a read ends within 22 s, before API Gateway gives up on its caller. */
+/** No try begins later than this after the first: a put ends within 27 s, before API Gateway gives up on its caller. */
 const BEGIN_MS = 12_000;
 const FIRST_WAIT_MS = 50;
 /** Most keys that S3 lists at a time. */
 const MAX_KEYS = 1000;
+/** Answers of 4xx that come of the way there: puts of one name met, bytes changed, or the request did not arrive in time. */
+const REPEATED = new Set([
+  'ConditionalRequestConflict',
+  'BadDigest',
+  'XAmzContentSHA256Mismatch',
+  'XAmzContentChecksumMismatch',
+  'RequestTimeout',
+]);
 
 interface Attempts {
   signal: AbortSignal | undefined;
+  /** Of one try. */
   ms: number;
-  mayRepeat: (cause: unknown) => boolean;
 }
 
 /**
  * Objects in an S3 bucket. The rights it takes: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` on the objects, and
  * `s3:ListBucket` on the bucket, without which S3 answers 403 for an object that does not exist.
  *
- * Every put is conditional on the name being free, so it must not be repeated blindly: the second request would meet the
- * object of the first and report somebody else's. So the SDK's own retries are off and `run` has the only ones. Bodies carry
- * CRC-32, which S3 checks, keeps, and sends with whole objects, which are checked again here; of all the SDK's checksums it is
+ * Every put is conditional on the name being free, so it must not be repeated blindly: the second request may meet the
+ * object of the first and report somebody else's. So the SDK's own retries are off and `run` has the only ones; a put that
+ * finds its name taken, after a try that was not answered, reads what is there. Bodies carry CRC-32, which S3 checks, keeps, and sends with whole objects, which are checked again here; of all the SDK's checksums it is
  * the one that Node computes natively. Ranges come without one: what reads them has the batches' own.
  */
 export function openS3({ client: config, bucket: Bucket, prefix: root = '', clock }: S3Options): ObjectStore {
   const agent = { maxSockets: SOCKETS };
   const s3 = new S3Client({
     // The SDK's time-out of connections, and its warning, would meet requests that only wait for one.
-    requestHandler: { socketAcquisitionWarningTimeout: PUT_MS, httpAgent: agent, httpsAgent: agent },
+    requestHandler: { socketAcquisitionWarningTimeout: 2 * PUT_MS, httpAgent: agent, httpsAgent: agent },
     // The SDK would send larger bodies over a new connection each, unbounded in number.
     expectContinueHeader: false,
     ...config,
@@ -77,7 +85,7 @@ export function openS3({ client: config, bucket: Bucket, prefix: root = '', cloc
     return operation;
   }
 
-  const reading = (signal: AbortSignal | undefined): Attempts => ({ signal, ms: TRY_MS, mayRepeat: isTransient });
+  const reading = (signal: AbortSignal | undefined): Attempts => ({ signal, ms: TRY_MS });
 
   async function stat(name: string, signal: AbortSignal | undefined): Promise<ObjectInfo | undefined> {
     return run(`look up ${name}`, reading(signal), (abortSignal) =>
@@ -111,23 +119,32 @@ export function openS3({ client: config, bucket: Bucket, prefix: root = '', cloc
     });
   }
 
+  /** Whether an object is there with exactly these bytes. */
+  async function holds(name: string, bytes: Uint8Array, abortSignal: AbortSignal): Promise<boolean> {
+    const request = new GetObjectCommand({ Bucket, Key: root + name, ChecksumMode: 'ENABLED' });
+    const response = await s3.send(request, { abortSignal });
+    return Buffer.compare(await readBody(name, response, {}), bytes) === 0;
+  }
+
   return {
     async put(name, parts, { signal } = {}) {
       checkName(name);
-      // S3 answers 409 when puts of one name meet, and has then not done this one.
-      const mayRepeat = (cause: unknown) => nameOf(cause) === 'ConditionalRequestConflict';
       const Body = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-      await run(`write ${name}`, { signal, ms: PUT_MS, mayRepeat }, (abortSignal) =>
-        s3
-          .send(
-            new PutObjectCommand({ Bucket, Key: root + name, Body, IfNoneMatch: '*', ChecksumAlgorithm: 'CRC32' }),
-            { abortSignal },
-          )
-          .catch((cause: unknown) => {
-            if (statusOf(cause) !== 412) throw cause;
-            throw new ObjectError('OBJECT_EXISTS', `${name} exists; names are never reused.`, { cause });
-          }),
-      );
+      const request = () =>
+        new PutObjectCommand({ Bucket, Key: root + name, Body, IfNoneMatch: '*', ChecksumAlgorithm: 'CRC32' });
+      let unanswered = false;
+      await run(`write ${name}`, { signal, ms: PUT_MS }, async (abortSignal) => {
+        try {
+          await s3.send(request(), { abortSignal });
+        } catch (cause) {
+          if (statusOf(cause) !== 412) {
+            unanswered ||= !isRefusal(cause);
+            throw cause;
+          }
+          if (unanswered && (await holds(name, Body, abortSignal))) return;
+          throw new ObjectError('OBJECT_EXISTS', `${name} exists; names are never reused.`, { cause });
+        }
+      });
     },
 
     async get(name, { signal, ...range } = {}) {
@@ -226,7 +243,7 @@ async function readBody(name: string, response: GetObjectCommandOutput, range: R
 async function repeat<T>(
   clock: Clock,
   what: string,
-  { signal, ms, mayRepeat }: Attempts,
+  { signal, ms }: Attempts,
   request: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const latest = clock.monotonic() + BEGIN_MS;
@@ -265,10 +282,15 @@ function statusOf(cause: unknown): number | undefined {
   return (cause as SdkError | undefined)?.$metadata?.httpStatusCode;
 }
 
-/** Whether the same request may succeed: all but what S3 understood and refused, and a lack of credentials. */
-function isTransient(cause: unknown): boolean {
+/** Whether S3 says that it understood the request and has not done it. */
+function isRefusal(cause: unknown): boolean {
   const status = statusOf(cause) ?? 0;
-  const refused = status >= 400 && status < 500 && status !== 408 && status !== 429;
+  return status >= 400 && status < 500 && status !== 408 && nameOf(cause) !== 'RequestTimeout';
+}
+
+/** Whether the same request may succeed: all but what S3 refused for what it is, and a lack of credentials. */
+function mayRepeat(cause: unknown): boolean {
+  const refused = isRefusal(cause) && statusOf(cause) !== 429 && !REPEATED.has(nameOf(cause) ?? '');
   return !refused && nameOf(cause) !== 'CredentialsProviderError';
 }
 

@@ -58,27 +58,59 @@ const damaged: Reply = (response) => {
 const failed = (code: string) => expect.objectContaining({ name: 'ObjectError', code });
 
 describe('put', () => {
-  test('given an answer that was lost, then STORE_FAILED after one request: a second would meet the first one`s object', async () => {
-    await given(reset, error(412, 'PreconditionFailed'));
+  test('given an answer that was lost, and the object is there whole when it is put again, then it is put', async () => {
+    await given(reset, error(412, 'PreconditionFailed'), whole);
+    await store.put('a', [content]);
+    expect(server.requests).toEqual(['PUT /b/a?x-id=PutObject', 'PUT /b/a?x-id=PutObject', 'GET /b/a?x-id=GetObject']);
+  });
+
+  test('given an answer that was lost, and what is there when it is put again is other bytes, then OBJECT_EXISTS', async () => {
+    await given(reset, error(412, 'PreconditionFailed'), whole);
+    const other = Buffer.from(content);
+    other[99_999]! ^= 1;
+    await expect(store.put('a', [other])).rejects.toEqual(failed('OBJECT_EXISTS'));
+  });
+
+  test('given an answer that was lost, and what is there cannot be read, then STORE_FAILED', async () => {
+    const taken = error(412, 'PreconditionFailed');
+    await given(reset, taken, cut, taken, cut);
     await expect(store.put('a', [content])).rejects.toEqual(failed('STORE_FAILED'));
-    expect(server.requests).toEqual(['PUT /b/a?x-id=PutObject']);
+    expect(server.requests).toHaveLength(5);
+  });
+
+  test('given a name that is taken at once, then OBJECT_EXISTS, and nothing is read', async () => {
+    await given(error(412, 'PreconditionFailed'), whole);
+    await expect(store.put('a', [content])).rejects.toEqual(failed('OBJECT_EXISTS'));
+    expect(server.requests).toHaveLength(1);
   });
 
   test.each([
-    [500, 'InternalError'],
-    [503, 'SlowDown'],
-    [403, 'AccessDenied'],
-    [404, 'NoSuchBucket'],
-    [507, 'Unknown'],
+    ['a reset', reset],
+    ['500 InternalError', error(500, 'InternalError')],
+    ['503 SlowDown', error(503, 'SlowDown')],
+    ['400 BadDigest', error(400, 'BadDigest')],
+    ['400 RequestTimeout', error(400, 'RequestTimeout')],
+  ])('given %s twice, then it is put', async (_, trouble) => {
+    await given(trouble, trouble, done);
+    await store.put('a', [content]);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test.each([
+    [500, 'InternalError', 3],
+    [503, 'SlowDown', 3],
+    [507, 'Unknown', 3],
+    [403, 'AccessDenied', 1],
+    [404, 'NoSuchBucket', 1],
   ])(
-    'given %d %s, then STORE_FAILED after one request, and the message has the code and no more of it',
-    async (status, code) => {
+    'given nothing but %d %s, then STORE_FAILED after %d requests, and the message has the code and no more of it',
+    async (status, code, requests) => {
       await given(error(status, code));
       const put = store.put('a', [content]);
       await expect(put).rejects.toEqual(failed('STORE_FAILED'));
       await expect(put).rejects.toThrow(code);
       await expect(put).rejects.not.toThrow('secret');
-      expect(server.requests).toHaveLength(1);
+      expect(server.requests).toHaveLength(requests);
     },
   );
 
@@ -194,7 +226,7 @@ describe('deadlines', () => {
 
   test('given a put that is not answered, then STORE_FAILED after one request', async () => {
     await given(silence);
-    await expect(passTime(30_000, store.put('a', [content]))).rejects.toEqual(failed('STORE_FAILED'));
+    await expect(passTime(15_000, store.put('a', [content]))).rejects.toEqual(failed('STORE_FAILED'));
     expect(server.requests).toHaveLength(1);
   });
 
