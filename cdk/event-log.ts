@@ -1,5 +1,7 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -46,6 +48,12 @@ export interface EventLogProps {
    * @default true
    */
   readonly cloudWatchRole?: boolean;
+  /**
+   * How often upkeep runs: it deletes what retention gives up, what deleted topics left, and objects that nothing points to.
+   * Whole minutes, from 5 minutes to a day.
+   * @default Duration.hours(1)
+   */
+  readonly upkeepInterval?: Duration;
 }
 
 /** An event log: a bucket of segments, a table of all else, and the HTTP API over them. Nothing runs while nothing happens. */
@@ -58,19 +66,15 @@ export class EventLog extends EventLogBase {
   readonly bucket: s3.Bucket;
   readonly table: dynamodb.Table;
   readonly api: RestLogApi;
-  readonly functions: Readonly<Record<ApiFunctionName, lambda.Function>>;
+  readonly functions: Readonly<Record<ApiFunctionName | 'upkeep', lambda.Function>>;
   protected readonly functionProps: LogFunctionProps;
 
   constructor(scope: Construct, id: string, props: EventLogProps = {}) {
     super(scope, id);
     checkProps(props);
-    const {
-      auth = 'iam',
-      removalPolicy = RemovalPolicy.RETAIN,
-      memorySize = DEFAULT_MEMORY_SIZE,
-      encryptionKey,
-    } = props;
-    const { logRetention = logs.RetentionDays.ONE_MONTH, cloudWatchRole = true } = props;
+    const { auth = 'iam', encryptionKey, removalPolicy = RemovalPolicy.RETAIN } = props;
+    const { memorySize = DEFAULT_MEMORY_SIZE, logRetention = logs.RetentionDays.ONE_MONTH } = props;
+    const { cloudWatchRole = true, upkeepInterval = Duration.hours(1) } = props;
 
     this.bucket = segmentBucket(this, { removalPolicy, encryptionKey });
     this.table = catalogTable(this, { removalPolicy, encryptionKey });
@@ -81,7 +85,14 @@ export class EventLog extends EventLogBase {
       produce: new LogFunction(this, 'produce', shared),
       fetch: new LogFunction(this, 'fetch', shared),
       admin: new LogFunction(this, 'admin', shared),
+      // A lease keeps one run at work at a time, and a run goes on where the last one ended.
+      upkeep: new LogFunction(this, 'upkeep', { ...shared, memorySize: 512, timeout: Duration.minutes(15) }),
     };
+    new events.Rule(this, 'UpkeepSchedule', {
+      description: 'Varve: upkeep of an event log',
+      schedule: events.Schedule.rate(upkeepInterval),
+      targets: [new targets.LambdaFunction(this.functions.upkeep)],
+    });
     const accessLog = new logs.LogGroup(this, 'AccessLog', { retention: logRetention, removalPolicy });
     this.api = new RestLogApi(this, 'Http', { functions: this.functions, auth, accessLog, cloudWatchRole });
     acknowledgeFindings(this);
@@ -89,11 +100,15 @@ export class EventLog extends EventLogBase {
 }
 
 /** Throws, and says what to give instead. */
-function checkProps({ auth, memorySize }: EventLogProps): void {
+function checkProps({ auth, memorySize, upkeepInterval = Duration.hours(1) }: EventLogProps): void {
   if (typeof auth === 'string' && !['iam', 'none', 'apiKey'].includes(auth)) {
     throw new Error(`auth: ${JSON.stringify(auth)}: give 'iam', 'none', 'apiKey' or an authorizer.`);
   }
   if (memorySize !== undefined && !(Number.isInteger(memorySize) && memorySize >= 256 && memorySize <= 10_240)) {
     throw new Error(`memorySize: ${memorySize}: give whole MiB, 256 to 10240.`);
+  }
+  const minutes = upkeepInterval.toMinutes({ integral: false });
+  if (!(Number.isInteger(minutes) && minutes >= 5 && minutes <= 24 * 60)) {
+    throw new Error(`upkeepInterval: ${upkeepInterval.toHumanString()}: give whole minutes, from 5 minutes to a day.`);
   }
 }

@@ -57,4 +57,16 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
     objects: [],
     listObjects: false,
   },
+  upkeep: {
+    table: [
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'partition#*'] },
+      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*'] },
+      { actions: ['dynamodb:Query'], keys: ['topics', 'deletions', 'partition#*', 'chunk#*'] },
+      { actions: ['dynamodb:PutItem'], keys: ['meta'] },
+      { actions: ['dynamodb:UpdateItem'], keys: ['deletions', 'partition#*', 'lease#*'] },
+      { actions: ['dynamodb:DeleteItem'], keys: ['deletions', 'partition#*', 'chunk#*'] },
+    ],
+    objects: [{ actions: ['s3:DeleteObject'], names: ['segments/*'] }],
+    listObjects: true,
+  },
 };

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import * as apigateway from 'aws-cdk-lib/aws-apigateway';
 import * as kms from 'aws-cdk-lib/aws-kms';
@@ -160,9 +160,25 @@ describe('the EventLog construct', () => {
     expect(new Set(policies(synthesized({ removalPolicy: RemovalPolicy.DESTROY })))).toEqual(new Set(['Delete']));
   });
 
+  it('does its upkeep every hour, or as often as it is told to', () => {
+    const scheduled = (of: Template, rate: string) =>
+      of.hasResourceProperties('AWS::Events::Rule', {
+        ScheduleExpression: rate,
+        State: 'ENABLED',
+        Targets: [Match.objectLike({ Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^LogUpkeep'), 'Arn'] } })],
+      });
+
+    scheduled(template, 'rate(1 hour)');
+    scheduled(synthesized({ upkeepInterval: Duration.minutes(15) }), 'rate(15 minutes)');
+    template.hasResourceProperties('AWS::Lambda::Function', { Description: 'Varve: upkeep', Timeout: 900 });
+  });
+
   it.each([
     [{ memorySize: 128 }, /memorySize: 128: give whole MiB, 256 to 10240/],
     [{ memorySize: 1024.5 }, /give whole MiB/],
+    [{ upkeepInterval: Duration.seconds(90) }, /upkeepInterval: .*: give whole minutes, from 5 minutes to a day/],
+    [{ upkeepInterval: Duration.minutes(4) }, /from 5 minutes to a day/],
+    [{ upkeepInterval: Duration.days(2) }, /from 5 minutes to a day/],
     // What JavaScript or a context value may bring.
     [{ auth: 'IAM' as 'iam' }, /auth: "IAM": give 'iam', 'none', 'apiKey' or an authorizer/],
   ])('refuses %j', (props, message) => {

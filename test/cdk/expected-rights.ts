@@ -93,4 +93,25 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
     objects: {},
     bucket: [],
   },
+  upkeep: {
+    items: {
+      GetItem: ['meta', 'partition'],
+      BatchGetItem: ['partition'],
+      Query: ['topics', 'deletions', 'partition', 'chunk'],
+      PutItem: ['meta'],
+      UpdateItem: ['deletions', 'partition', 'lease'],
+      DeleteItem: ['deletions', 'partition', 'chunk'],
+    },
+    objects: { DeleteObject: ['segments'] },
+    bucket: ['ListBucket'],
+  },
+  topics: {
+    items: {
+      GetItem: ['meta', 'topics'],
+      PutItem: ['meta', 'topics', 'deletions', 'partition'],
+      DeleteItem: ['topics', 'partition'],
+    },
+    objects: {},
+    bucket: [],
+  },
 };

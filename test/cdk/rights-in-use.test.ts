@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { FunctionName } from '../../cdk/routes.ts';
+import { API_FUNCTIONS, type ApiFunctionName } from '../../cdk/routes.ts';
 import { type GatewayHandler, httpFunction } from '../../functions/http-function.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { openAws } from '../../lib/open/aws.ts';
 import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
 import { type Dynoxide, dynoxideMissing, startDynoxide } from '../support/dynoxide.ts';
 import { MATRIX } from './expected-rights.ts';
@@ -23,15 +24,17 @@ const context = {
   invokedFunctionArn: '',
   memoryLimitInMB: '1',
 };
-type Http = 'produce' | 'fetch' | 'admin';
+
+/** All but `topics`, which test/functions runs with CloudFormation's events. */
+const RUN = [...API_FUNCTIONS, 'upkeep'] as const;
 
 describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', () => {
   let dynoxide: Dynoxide;
   let recorder: Recorder;
-  let allowed: (name: FunctionName) => Allows;
+  let allowed: (name: (typeof RUN)[number]) => Allows;
   let tableArn: string;
   let bucketArn: string;
-  const handlers = new Map<Http, GatewayHandler>();
+  const handlers = new Map<ApiFunctionName, GatewayHandler>();
 
   beforeAll(async () => {
     dynoxide = await startDynoxide();
@@ -40,6 +43,8 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     await createTable({ client, table: TABLE, clock: systemClock });
     vi.stubEnv('AWS_ENDPOINT_URL', recorder.endpoint);
     vi.stubEnv('POWERTOOLS_METRICS_DISABLED', 'true');
+    vi.stubEnv('VARVE_BUCKET', 'the-bucket');
+    vi.stubEnv('VARVE_TABLE', TABLE);
     vi.stubEnv('AWS_REGION', client.region);
     vi.stubEnv('AWS_ACCESS_KEY_ID', client.credentials.accessKeyId);
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', client.credentials.secretAccessKey);
@@ -56,7 +61,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
   });
 
   /** One request to one function, while nothing else runs. */
-  async function ask(name: Http, method: string, path: string, body?: unknown, type = 'application/json') {
+  async function ask(name: ApiFunctionName, method: string, path: string, body?: unknown, type = 'application/json') {
     recorder.by = name;
     let handler = handlers.get(name);
     if (!handler) {
@@ -82,7 +87,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
   }
 
   /** The same, of which a success is expected. */
-  async function must(name: Http, method: string, path: string, body?: unknown, type?: string) {
+  async function must(name: ApiFunctionName, method: string, path: string, body?: unknown, type?: string) {
     const answer = await ask(name, method, path, body, type);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer.body;
@@ -176,11 +181,31 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     expect((await ask('admin', 'DELETE', '/api/groups/nobody')).status).toBe(404);
     await must('admin', 'DELETE', `${v3}/topics/short-lived`);
     expect((await ask('admin', 'DELETE', '/api/topics/nowhere')).status).toBe(404);
+
+    // Upkeep: as the function does it, which leaves alone what is younger than an hour; then without that grace, and what a
+    // topic leaves that is deleted while it has segments, pages and chunks
+    recorder.by = 'upkeep';
+    const { upkeepFunction } = await import('../../functions/upkeep.ts');
+    await upkeepFunction()({}, { getRemainingTimeInMillis: () => 100_000 });
+    await must('admin', 'PATCH', '/api/topics/orders', { config: { 'retention.ms': '1', 'retention.bytes': '1' } });
+    await must('produce', 'POST', at, records(blob(1_000)));
+    await must('produce', 'POST', at, records(blob(20_000)));
+    recorder.by = 'upkeep';
+    const at0 = { bucket: 'the-bucket', table: TABLE };
+    const log = await openAws({ ...at0, upkeep: { grace: 0, wait: 0, sweepEvery: 0 } });
+    const reports = [await log.upkeep()];
+    recorder.by = 'admin';
+    await must('admin', 'DELETE', '/api/topics/orders');
+    recorder.by = 'upkeep';
+    reports.push(await log.upkeep(), await log.upkeep());
+    await log.close();
+    expect(reports).toMatchObject(Array(3).fill({ done: true, failed: 0 }));
+    expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBeGreaterThan(0);
   }
 
   const form = ({ action, key }: { action: string; key: string }) => `${action} ${key.replace(/[#/].*$/s, '')}`;
 
-  it.each(['produce', 'fetch', 'admin'] as const)('are enough for %s', (name) => {
+  it.each(RUN)('are enough for %s', (name) => {
     const allows = allowed(name);
     const refused = recorder.seen
       .filter(({ by }) => by === name)
@@ -194,7 +219,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
   });
 
   /** What no way above came to, and why it is needed. */
-  const UNSEEN: Readonly<Record<Http, string[]>> = {
+  const UNSEEN: Readonly<Record<(typeof RUN)[number], string[]>> = {
     // Whichever function is the first to open a log writes its format.
     produce: [],
     fetch: [
@@ -205,9 +230,10 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
       's3:ListBucket ',
     ],
     admin: ['dynamodb:PutItem meta'],
+    upkeep: ['dynamodb:PutItem meta'],
   };
 
-  it.each(['produce', 'fetch', 'admin'] as const)('are no more than %s uses', (name) => {
+  it.each(RUN)('are no more than %s uses', (name) => {
     const used = new Set(recorder.seen.filter(({ by }) => by === name).map(form));
     const { items, objects, bucket } = MATRIX[name];
     const given = [

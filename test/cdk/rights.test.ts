@@ -16,7 +16,7 @@ import { synthesized } from './synthesized.ts';
 
 let template: Template;
 beforeAll(() => {
-  template = synthesized();
+  template = synthesized({}, (log) => log.addTopic('orders'));
 });
 
 describe.each(FUNCTIONS)('what the function %s may do', (name) => {
