@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { env } from 'node:process';
-import { type Client, connect } from '../client/client.ts';
+import { type Auth, type Client, connect } from '../client/client.ts';
 import { VarveError } from '../errors.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { openAws } from '../open/aws.ts';
@@ -12,6 +12,8 @@ export interface LocalstackOptions {
   stack?: string;
   /** LocalStack's. Default AWS_ENDPOINT_URL, else as the stack's outputs say. */
   endpoint?: string;
+  /** What `client` is let in by, where the API asks. LocalStack asks for API keys, and takes any signature, or none. */
+  auth?: Auth;
 }
 
 /** A log that was deployed on LocalStack. `await using` closes what this process has open of it; the stack stays. */
@@ -37,13 +39,15 @@ const REGION = 'us-east-1';
 const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 
 /** INVALID_CONFIG when the file is not there, or does not name one log on LocalStack; KAFKA_STORAGE_ERROR when that is gone. */
-export async function localstackLog({ outputs, stack, endpoint }: LocalstackOptions): Promise<LocalstackLog> {
+export async function localstackLog(options: LocalstackOptions): Promise<LocalstackLog> {
+  const { outputs, stack, endpoint, auth = {} } = options;
   const { ApiUrl, BucketName: bucket, TableName: table } = await outputsOf(outputs, stack);
   const api = apiOf(ApiUrl, endpoint ?? env.AWS_ENDPOINT_URL);
   const client = { endpoint: api.endpoint, region: REGION, credentials: CREDENTIALS };
   const log = await openAws({ client, bucket, table });
   const close = () => log.close();
-  return { ...client, url: api.url, bucket, table, log, client: connect(api.url), close, [Symbol.asyncDispose]: close };
+  const door = connect(api.url, { auth });
+  return { ...client, url: api.url, bucket, table, log, client: door, close, [Symbol.asyncDispose]: close };
 }
 
 const NAMES = ['ApiUrl', 'BucketName', 'TableName'] as const;

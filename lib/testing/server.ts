@@ -35,7 +35,7 @@ const DRAIN = 1_000;
 /** What `varve server` runs, for tests. Rejects when the port is taken; DATA_FOLDER_IN_USE. */
 export async function startVarve(options: VarveOptions = {}): Promise<RunningVarve> {
   const { port = 0, config = [] } = options;
-  const made = options.data === undefined ? await mkdtemp(join(tmpdir(), 'varve-')) : undefined;
+  const made = options.data === undefined ? await mkdtemp(join(tmpdir(), 'varve-test-')) : undefined;
   const removeFolder = async () => {
     if (made !== undefined) await rm(made, { recursive: true, force: true });
   };
