@@ -22,7 +22,8 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
       { actions: ['dynamodb:UpdateItem'], keys: ['meta', 'partition#*'] },
       { actions: ['dynamodb:PutItem'], keys: ['meta', 'partition#*', 'chunk#*'] },
     ],
-    objects: [{ actions: ['s3:PutObject'], names: ['segments/*'] }],
+    // It reads what it put itself, where S3 did not answer and then has the name taken.
+    objects: [{ actions: ['s3:PutObject', 's3:GetObject'], names: ['segments/*'] }],
     listObjects: false,
   },
   fetch: {

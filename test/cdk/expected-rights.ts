@@ -69,7 +69,7 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
       PutItem: ['meta', 'partition', 'chunk'],
       UpdateItem: ['meta', 'partition'],
     },
-    objects: { PutObject: ['segments'] },
+    objects: { GetObject: ['segments'], PutObject: ['segments'] },
     bucket: [],
   },
   fetch: {

@@ -15,7 +15,7 @@ export interface Recorder {
   seen: Seen[];
   /** Who sends what comes from now on. */
   by: string;
-  /** The next answer to this operation of DynamoDB never arrives. */
+  /** The next answer to this operation, `UpdateItem` of DynamoDB or `PutObject` of S3, never arrives. */
   lose: string | undefined;
   close(): Promise<void>;
 }
@@ -73,8 +73,12 @@ export async function startRecorder(dynamodb: string): Promise<Recorder> {
     const stored = objects.get(name);
     if (request.method === 'PUT') {
       saw('s3:PutObject', name);
-      objects.set(name, body);
-      response.writeHead(200).end();
+      if (stored) response.writeHead(412).end('<Error><Code>PreconditionFailed</Code></Error>');
+      else objects.set(name, body);
+      if (recorder.lose === 'PutObject') {
+        recorder.lose = undefined;
+        response.destroy();
+      } else if (!stored) response.writeHead(200).end();
     } else if (request.method === 'POST' && url.searchParams.has('delete')) {
       for (const [, key] of body.toString().matchAll(/<Key>([^<]*)<\/Key>/g)) {
         saw('s3:DeleteObject', key!);

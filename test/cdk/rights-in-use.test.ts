@@ -119,7 +119,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     await must('produce', 'POST', '/api/topics/orders/records', records('anywhere'));
     await must('produce', 'POST', '/topics/orders', { records: [{ value: 1 }] }, 'application/vnd.kafka.json.v2+json');
     await must('produce', 'POST', `${v3}/topics/orders/records`, { value: { type: 'JSON', data: 1 } });
-    // Idempotent ones, until the first of them is in a page; then it again, and one whose answer is lost
+    // Idempotent ones, until the first of them is in a page; then it again; and ones for which an answer is lost
     const producer = await must('produce', 'POST', '/api/producers');
     const first = await must('produce', 'POST', at, { ...producer, sequence: 0, ...records(0) });
     for (let sequence = 1; sequence < 70; sequence += 1) {
@@ -127,9 +127,11 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     }
     const again = await must('produce', 'POST', at, { ...producer, sequence: 0, ...records(0) });
     expect(again.offsets[0].offset).toBe(first.offsets[0].offset);
-    recorder.lose = 'UpdateItem';
-    await must('produce', 'POST', at, records('answered in vain'));
-    expect(recorder.lose).toBe(undefined);
+    for (const lose of ['UpdateItem', 'PutObject'] as const) {
+      recorder.lose = lose;
+      await must('produce', 'POST', at, records(lose === 'PutObject' ? blob(20_000) : 'answered in vain'));
+      expect(recorder.lose).toBe(undefined);
+    }
 
     // Groups
     const offsets = [{ topic: 'orders', partition: 0, offset: 5 }];
