@@ -2,8 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpFunction } from '../../functions/http-function.ts';
+import { hastyClock } from '../support/clock.ts';
 import { dynoxideMissing } from '../support/dynoxide.ts';
-import { ask, context, type Payload } from './gateway.ts';
+import { type Answer, ask, context, type Payload } from './gateway.ts';
 import { type FunctionTable, startFunctionTable } from './table.ts';
 
 const PAYLOADS: Payload[] = ['1.0', '2.0'];
@@ -213,6 +214,36 @@ describe.skipIf(dynoxideMissing !== undefined)('a function behind API Gateway', 
     expect(v2.body.offsets.at(-1)).toMatchObject({ offset: null, error_code: 1 });
     expect(reports.body).toHaveLength(5_900);
     expect(new Set(reports.body.map(({ error_code }: { error_code: number }) => error_code))).toEqual(new Set([50301]));
+  });
+
+  it('ends an event stream in time, to be taken up by Last-Event-ID where it ended', async () => {
+    // Given two records in each of two partitions, and a clock on which 25 seconds are 2.5
+    const { handler: produce, name } = await withTopic(2);
+    const append = (value: string) =>
+      ask(produce, '2.0', {
+        method: 'POST',
+        path: `/api/topics/${name}/records`,
+        body: JSON.stringify({ records: [0, 1].map((partition) => ({ partition, value })) }),
+      });
+    await append('a');
+    await append('b');
+    const handler = httpFunction(store.env, hastyClock(10));
+    const path = `/api/topics/${name}/events?from=earliest`;
+
+    // When a reader comes, more is appended, and the reader comes back with the last id that it saw
+    const first = await ask(handler, '2.0', { method: 'GET', path });
+    const last = [...first.body.matchAll(/^id: (\S+)$/gm)].at(-1)![1];
+    await append('c');
+    const second = await ask(handler, '2.0', { method: 'GET', path, headers: { 'last-event-id': last } });
+
+    // Then it has each record once
+    expect(first.headers['content-type']).toBe('text/event-stream; charset=utf-8');
+    const values = ({ body }: Answer) =>
+      [...body.matchAll(/^data: (.*)$/gm)]
+        .map(([, data]) => JSON.parse(data!))
+        .map((one) => `${one.partition}${one.value}`);
+    expect(values(first).sort()).toEqual(['0a', '0b', '1a', '1b']);
+    expect(values(second).sort()).toEqual(['0c', '1c']);
   });
 
   it('does not start when it is told no table', () => {
