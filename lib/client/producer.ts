@@ -3,6 +3,7 @@ import { VarveError } from '../errors.ts';
 import { partitionForKey } from '../log/partitioner.ts';
 import { type AppendAnswer, type AppendedRecord, type NewRecord, outcomeOf } from './records.ts';
 import { path, patience, type Requests } from './requests.ts';
+import { shapeOf, type TopicShape } from './topic-shape.ts';
 import type { Topics } from './topics.ts';
 
 /**
@@ -13,7 +14,7 @@ export interface Producer {
   /**
    * Resolves when every record is durable, with answers in the order of `records`. Rejects with the first failure: records for
    * other partitions may be appended, and if it is retriable, those for its own partition too. Records are held in memory until
-   * then: await calls before making many more.
+   * then: await calls before making many more. Of no records it resolves when the topic is known to be there.
    */
   append(topic: string, records: readonly NewRecord[]): Promise<AppendedRecord[]>;
 }
@@ -65,15 +66,14 @@ export function createProducer({ requests, topics, clock, deliveryTimeout, signa
   let turn = 0;
 
   function limitsOf(topic: string): Promise<Limits> {
-    const known = limits.get(topic) ?? topics.describe(topic).then(limitsFrom);
+    const known = limits.get(topic) ?? shapeOf(topic, topics, requests).then(limitsFrom);
     limits.set(topic, known);
     known.catch(() => limits.delete(topic));
     return known;
 
-    function limitsFrom({ partitions, config }: Awaited<ReturnType<Topics['describe']>>): Limits {
+    function limitsFrom({ partitions, maxMessageBytes }: TopicShape): Limits {
       // A character is up to three bytes, and the JSON of a record has more of them than its encoding has bytes.
-      const bytes = Number(config['max.message.bytes']?.value ?? 0);
-      return { partitions, batch: Math.min(bytes / 3, MAX_BATCH_CHARACTERS) };
+      return { partitions, batch: Math.min(maxMessageBytes / 3, MAX_BATCH_CHARACTERS) };
     }
   }
 

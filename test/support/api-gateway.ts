@@ -17,6 +17,8 @@ export interface ApiGatewayOptions {
   /** Signatures of others are refused; absent: nobody needs to sign. */
   iam?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string; region: string };
   apiKey?: string;
+  /** Whether the caller's rights hold for this; absent: for all. */
+  allows?: (method: string, path: string) => boolean;
   now?: () => number;
 }
 
@@ -31,7 +33,7 @@ export async function runApiGateway(upstream: string, options: ApiGatewayOptions
     const { method = '', url: target = '', headers } = request;
     const body = await buffer(request);
     const claim = claimOf({ method, target, headers: headers as Record<string, string>, body });
-    const refusal = refusalOf(claim, headers, options);
+    const refusal = refusalOf(claim, headers, options) ?? denialOf(method, target.slice(STAGE.length), options);
     if (refusal) {
       const [status, type, message] = refusal;
       response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': type });
@@ -66,6 +68,15 @@ export async function runApiGateway(upstream: string, options: ApiGatewayOptions
         server.closeAllConnections();
       }),
   };
+}
+
+function denialOf(method: string, target: string, { allows }: ApiGatewayOptions): Refusal | undefined {
+  const [path = ''] = target.split('?', 1);
+  if (allows === undefined || allows(method, path)) return undefined;
+  const user = 'User: arn:aws:sts::111122223333:assumed-role/caller/x';
+  const resource = `arn:aws:execute-api:eu-central-1:********3333:abc123/prod/${method}${path}`;
+  const message = `${user} is not authorized to perform: execute-api:Invoke on resource: ${resource}`;
+  return [403, 'AccessDeniedException', message];
 }
 
 type Refusal = [status: number, type: string, message: string];

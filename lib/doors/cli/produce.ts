@@ -45,8 +45,9 @@ export function addProduce(program: Command, terminal: Terminal, ended: (code: n
     .action(async (topic: string, flags: Flags, command: Command) => {
       const parse = await lineParser(flags);
       const client = clientOf(command);
+      const producer = client.producer();
       // A wrong topic, or no server, is said before anything is read.
-      await client.topics.describe(topic);
+      await producer.append(topic, []);
       const input = await openInput(flags.file, terminal);
       const interrupted = terminal.interrupted();
       interrupted.addEventListener('abort', input.stop);
@@ -56,7 +57,7 @@ export function addProduce(program: Command, terminal: Terminal, ended: (code: n
       let appended = 0;
       let shown = begun;
       const { send, drain } = pipeline({
-        producer: client.producer(),
+        producer,
         topic,
         limit: MAX_WAITING,
         onFailed: input.stop,
