@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { type Figure, printTable } from './figures.ts';
 import { FULL, QUICK, type Scale } from './scale.ts';
 
+/** Answers lines of figures; prints itself what is none. */
 type Bench = (folder: string, scale: Scale) => Promise<Figure[]>;
 
 const BENCHES: Record<string, () => Promise<Bench>> = {
@@ -16,6 +17,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   read: async () => (await import('./read.ts')).read,
   produce: async () => (await import('./produce.ts')).produce,
   follow: async () => (await import('./follow.ts')).follow,
+  cost: async () => (await import('./cost.ts')).cost,
 };
 
 const { values, positionals } = parseArgs({
@@ -37,9 +39,12 @@ for (const name of names) {
   const folder = await mkdtemp(join(tmpdir(), `varve-bench-${name}-`));
   try {
     const scale = values.quick ? QUICK : FULL;
-    console.log(`\n${name} (medians of ${scale.turns})`);
+    console.log(`\n${name}`);
     const bench = await BENCHES[name]!();
-    printTable(await bench(folder, scale));
+    const figures = await bench(folder, scale);
+    if (figures.length === 0) continue;
+    console.log(`  medians of ${scale.turns}`);
+    printTable(figures);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
