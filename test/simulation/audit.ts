@@ -1,6 +1,7 @@
 import { compactedName, segmentName } from '../../lib/format/segments/names.ts';
 import { createLog } from '../../lib/log/log.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
+import type { References } from '../../lib/stores/catalog/partitions.ts';
 import type { ObjectStore } from '../../lib/stores/objects/objects.ts';
 import type { VirtualClock } from './clock.ts';
 import type { GroupTruth } from './group-truth.ts';
@@ -53,6 +54,45 @@ export async function checkReachable({ catalog, objects }: Stores, truth: Truth,
       if (base <= offset) return violate('bytes exist', `offset ${offset} of ${describe(at)} is nowhere`);
       offset = base;
     }
+  }
+}
+
+/** Segments are there only for entries that can be reached, and no entry begins a log that retention would not keep. */
+export async function auditStorage(
+  { catalog, objects }: Stores,
+  truth: Truth,
+  { skew, shared }: { skew: number; shared: boolean },
+  now: number,
+  violate: Violate,
+): Promise<void> {
+  const wanted = new Set<string>();
+  for (const at of living(truth)) {
+    const of = { topicId: at.topicId, partition: at.partition };
+    for (let from: number | undefined = 0; from !== undefined; ) {
+      const found: References = await catalog.partitions.references(of, from);
+      for (const id of found.segments) wanted.add(segmentName(id));
+      from = found.next;
+    }
+    const head = await catalog.partitions.head(of);
+    const topic = await catalog.topics.get(at.topic);
+    if (!head || !topic || head.logStart === head.highWatermark) continue;
+    const { ms = '-1', bytes = '-1' } = { ms: topic.config['retention.ms'], bytes: topic.config['retention.bytes'] };
+    const run = await catalog.partitions.find(of, head.logStart, head);
+    const first = at.entries.find(({ end }) => end > head.logStart)!;
+    // An index may have made one batch of several.
+    const last = run?.level === 1 ? run.entries[0]!.maxTimestamp : first.maxTimestamp;
+    if (Number(ms) >= 0 && now - last > Number(ms) + 2 * skew) {
+      violate('storage is freed', `${describe(at)} still begins at ${head.logStart}, which is too old`);
+    }
+    if (!shared && Number(bytes) >= 0 && at.entries.at(-1)!.bytes - first.bytes >= Number(bytes)) {
+      violate('storage is freed', `${describe(at)} still begins at ${head.logStart}, which is too much`);
+    }
+  }
+  for (let after = ''; ; ) {
+    const page = await objects.list('segments/', { after });
+    for (const { name } of page) if (!wanted.has(name)) violate('storage is freed', `nothing points to ${name}`);
+    if (page.length === 0) return;
+    after = page.at(-1)!.name;
   }
 }
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { PROCESS_BUGS } from './bugs/processes.ts';
 import { STORE_BUGS } from './bugs/stores.ts';
+import { UPKEEP_BUGS } from './bugs/upkeep.ts';
 import { simulate } from './simulate.ts';
 import { CHECKS } from './verdict.ts';
 
-const BUGS = [...STORE_BUGS, ...PROCESS_BUGS];
+const BUGS = [...STORE_BUGS, ...PROCESS_BUGS, ...UPKEEP_BUGS];
 const SEEDS = 10;
 const PATIENCE_MS = 300_000;
 

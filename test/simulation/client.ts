@@ -28,6 +28,8 @@ export interface World {
   violate(check: Check, detail: string): void;
   note(line: string): void;
   count(what: string): void;
+  /** What a topic may be configured to keep. */
+  retention: readonly Record<string, string>[];
 }
 
 /** Somebody outside of the processes who uses the log through any of them. */

@@ -2,6 +2,7 @@ import type { BrokerConfig } from '../../lib/log/broker-config.ts';
 import type { EventLog } from '../../lib/log/event-log.ts';
 import { createLog } from '../../lib/log/log.ts';
 import type { Prices } from '../../lib/log/placement.ts';
+import type { UpkeepRules } from '../../lib/log/upkeep/upkeep.ts';
 import type { WriterLimits } from '../../lib/log/writer.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import type { ObjectStore } from '../../lib/stores/objects/objects.ts';
@@ -21,6 +22,9 @@ export interface HostSettings {
   prices: Prices;
   writer: Partial<WriterLimits>;
   cacheBytes: number;
+  upkeep: UpkeepRules;
+  /** Whether the log does its upkeep by itself. */
+  selfUpkeep: boolean;
 }
 
 export function createHost(
@@ -29,9 +33,16 @@ export function createHost(
   stores: { catalog: Catalog; objects: ObjectStore },
   settings: HostSettings,
 ): Host {
-  const { brokerConfig, prices, writer, cacheBytes } = settings;
+  const { selfUpkeep, ...options } = settings;
   const { catalog, objects } = stores;
   const { clock } = process;
-  const log = createLog({ catalog, objects, clock, random: dice.bytes, brokerConfig, prices, writer, cacheBytes });
+  const log = createLog({
+    catalog,
+    objects,
+    clock,
+    random: dice.bytes,
+    ...options,
+    ...(selfUpkeep && { selfUpkeep: { clock } }),
+  });
   return { process, log, catalog, objects };
 }

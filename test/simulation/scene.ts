@@ -1,3 +1,4 @@
+import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import { openEngine } from '../../lib/stores/catalog/sqlite/engine.ts';
 import { inlineTransport } from '../../lib/stores/catalog/sqlite/inline.ts';
 import { catalogOver } from '../../lib/stores/catalog/sqlite/sqlite.ts';
@@ -53,6 +54,21 @@ export interface Scene {
   close(): Promise<void>;
 }
 
+/** Whoever asks for one of these leases gets it. */
+function withoutLease(catalog: Catalog, names: readonly string[]): Catalog {
+  const { leases } = catalog;
+  return {
+    ...catalog,
+    leases: {
+      acquire: async (name, owner, now, expires) =>
+        names.includes(name) ? { name, owner, epoch: 1, expires } : leases.acquire(name, owner, now, expires),
+      renew: (lease, expires) => leases.renew(lease, expires),
+      release: async (lease) => (names.includes(lease.name) ? undefined : leases.release(lease)),
+      get: (name) => leases.get(name),
+    },
+  };
+}
+
 export function createScene({ seed, shared, bug, keep = 0 }: SceneOptions): Scene {
   const dice = createDice(seed);
   const clock = createClock();
@@ -70,7 +86,7 @@ export function createScene({ seed, shared, bug, keep = 0 }: SceneOptions): Scen
     violations.push({ check, detail, at: now() });
   };
 
-  const truth = createTruth({ now, violate, note, count });
+  const truth = createTruth({ now, wall: () => clock.now() + settings.skew, violate, note, count });
   const groups = createGroupTruth({ truth, now, violate, note, count });
   const model = createModel(truth, settings, violate);
   const reach = { clock, dice: dice.fork(), trace, count };
@@ -100,8 +116,9 @@ export function createScene({ seed, shared, bug, keep = 0 }: SceneOptions): Scen
       ? network.catalog(process, observed.catalog)
       : aloneWith(observedEngine, process, () => network.weather, reach);
     const objects = network.objects(process, observed.objects);
+    const ownCatalog = settings.upkeepBeside ? withoutLease(catalog, ['upkeep', 'sweep']) : catalog;
     const own: Stores = {
-      catalog: bug?.usesCatalog?.(catalog, bugDice) ?? catalog,
+      catalog: bug?.usesCatalog?.(ownCatalog, bugDice) ?? ownCatalog,
       objects: bug?.usesObjects?.(objects, bugDice) ?? objects,
     };
     const host = createHost(process, hostDice.fork(), own, settings.host);

@@ -1,14 +1,14 @@
 import { parseBrokerConfig } from '../../lib/log/broker-config.ts';
 import { awsPrices, embeddedPrices, type Prices } from '../../lib/log/placement.ts';
+import type { UpkeepRules } from '../../lib/log/upkeep/upkeep.ts';
 import { DEFAULT_WRITER_LIMITS } from '../../lib/log/writer.ts';
 import type { Dice } from './dice.ts';
 import type { HostSettings } from './host.ts';
 import { CALM, type Weather } from './network.ts';
-import type { SweepRules } from './upkeep/sweeper.ts';
 
 /** What one run is like. Every seed leaves out some of the faults, so that those that are left meet alone too. */
 export interface Settings {
-  /** Whether several processes use the catalog; else one has it for itself, and no upkeep runs beside it. */
+  /** Whether several processes use the catalog; else one has it for itself, and nothing is compacted. */
   shared: boolean;
   hosts: number;
   storm: Weather;
@@ -20,12 +20,24 @@ export interface Settings {
   skew: number;
   /** How long a segment outlives its last entry, for readers with plans, milliseconds. */
   grace: number;
-  sweep: SweepRules;
+  /** Whether nobody minds who holds the lease of the upkeep: as if every holder were frozen until after its end. */
+  upkeepBeside: boolean;
+  /** What topics are configured to keep. */
+  retention: Record<string, string>[];
   host: HostSettings;
   clients: { appenders: number; resenders: number; producers: number; readers: number; consumers: number };
 }
 
 export const ALWAYS_SEGMENTS: Prices = { put: 0, pointer: 0, carried: () => 1, carryLimit: 0 };
+
+function upkeepRules(dice: Dice, wait: number): UpkeepRules {
+  return {
+    grace: dice.pick([0, 1_000, 5_000]),
+    wait,
+    candidates: dice.pick([3, 50, 50_000]),
+    sweepEvery: dice.pick([0, 0, 5_000]),
+  };
+}
 
 /** `shared` decides what the dice else would. */
 export function createSettings(dice: Dice, options: { shared?: boolean | undefined } = {}): Settings {
@@ -55,9 +67,15 @@ export function createSettings(dice: Dice, options: { shared?: boolean | undefin
     killEvery: every(30_000),
     skew: dice.pick([0, 0, 300, 5_000]),
     grace,
-    sweep: { minAge: dice.pick([0, 1_000, 5_000]), wait: grace, raisesFloor: true, asksFirst: false },
+    upkeepBeside: dice.chance(0.5),
+    retention: [
+      { 'retention.ms': String(dice.pick([3_000, 20_000])) },
+      { 'retention.ms': '-1', 'retention.bytes': String(dice.pick([5_000, 100_000])) },
+    ].filter(() => dice.chance(0.4)),
     host: {
-      brokerConfig: parseBrokerConfig([]),
+      brokerConfig: parseBrokerConfig(['log.retention.check.interval.ms=2000']),
+      upkeep: upkeepRules(dice, grace),
+      selfUpkeep: !shared,
       prices: dice.pick([ALWAYS_SEGMENTS, awsPrices, awsPrices, embeddedPrices]),
       writer: {
         flushBytes: dice.pick([1_000, 20_000, DEFAULT_WRITER_LIMITS.flushBytes]),

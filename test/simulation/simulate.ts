@@ -1,5 +1,5 @@
 import { sleep } from '../../lib/clock.ts';
-import { audit, auditGroup, checkReachable } from './audit.ts';
+import { audit, auditGroup, auditStorage, checkReachable } from './audit.ts';
 import { unleash } from './chaos.ts';
 import { ask, type Client, type World } from './client.ts';
 import { admin } from './clients/admin.ts';
@@ -9,7 +9,7 @@ import { follower } from './clients/follower.ts';
 import { producer } from './clients/producer.ts';
 import { reader } from './clients/reader.ts';
 import { resender } from './clients/resender.ts';
-import { compactor, sweeper } from './clients/upkeep.ts';
+import { compactor, reclaim, upkeep } from './clients/upkeep.ts';
 import { CALM, LATE_AT_MOST_MS } from './network.ts';
 import { createScene, type Scene, type SceneOptions } from './scene.ts';
 import { FLEETING, GROWING, STEADY } from './topics.ts';
@@ -39,6 +39,10 @@ const CHECK_EVERY_MS = 5_000;
 const HEALING_MS = 300_000;
 const LAST_CALLS_MS = 600_000;
 const LAST_ANSWERS_MS = 60_000;
+/** Beyond what the lease of a run of upkeep lasts. */
+const LONGEST_RUN_MS = 200_000;
+/** Where few segments are judged at a time, and each time readers are waited for. */
+const LAST_UPKEEP_MS = 24 * 3_600_000;
 
 /** One run, all of it from one seed. It ends at the first violation. */
 export async function simulate({ minutes, ...options }: SimulationOptions): Promise<Outcome> {
@@ -56,6 +60,7 @@ export async function simulate({ minutes, ...options }: SimulationOptions): Prom
     trace.note('nothing fails any more');
     await heal(scene, stage, failed);
     if (!failed()) await leave(scene, stage);
+    if (!failed()) await free(scene, stage.world, failed);
     if (!failed()) await closeLogs(scene, stage.world);
     if (!failed()) await auditAll(scene);
   } catch (error) {
@@ -102,6 +107,7 @@ function createStage(scene: Scene): Stage {
       violate,
       note: trace.note,
       count,
+      retention: scene.settings.retention,
     },
     running: new Set(),
     goals,
@@ -118,14 +124,15 @@ async function createTopics({ settings, dice, clock, observed, start }: Scene): 
     [FLEETING, 1],
   ] as const) {
     const id = `${name}-${Buffer.from(dice.bytes(4)).toString('hex')}`;
-    await observed.catalog.topics.create({ name, id, partitions, config: {}, created: clock.now() });
+    const config = dice.pick([{}, ...settings.retention]);
+    await observed.catalog.topics.create({ name, id, partitions, config, created: clock.now() });
   }
 }
 
 /** Everybody begins. */
 function enter(scene: Scene, stage: Stage): void {
   const { settings, dice, stores, truth, clock, violate } = scene;
-  const { clients, sweep, grace, shared } = settings;
+  const { clients, grace, shared } = settings;
   const many = (n: number, kind: string, act: (client: Client) => Promise<void>) => {
     for (let i = 0; i < n; i++) {
       const name = `${kind}${i}`;
@@ -142,7 +149,7 @@ function enter(scene: Scene, stage: Stage): void {
   many(clients.consumers, 'consumer', consumer);
   many(1, 'admin', admin);
   many(shared ? 2 : 0, 'compactor', compactor(grace));
-  many(shared ? 2 : 0, 'sweeper', sweeper(sweep));
+  many(shared ? 2 : 0, 'upkeep', upkeep);
   for (const topic of [STEADY, GROWING, FLEETING]) many(1, `follower-${topic}-`, follower(topic));
 
   const lasts = () => stage.phase === 'chaos';
@@ -183,6 +190,23 @@ async function leave({ clock, violate }: Scene, stage: Stage): Promise<void> {
   for (const run of [...stage.onOver]) run();
   const ended = await clock.run(clock.monotonic() + LAST_CALLS_MS, () => stage.running.size === 0);
   if (!ended) violate('calls end', `${[...stage.running].join(', ')} never end`);
+}
+
+/** What nothing needs any more goes, once all that takes time has had it. */
+async function free({ clock, dice, stores, truth, settings, violate }: Scene, world: World, failed: () => boolean) {
+  const { grace, skew, host } = settings;
+  // By the clock of any process, and that no lease is held by one that died.
+  await clock.run(clock.monotonic() + 2 * (grace + skew + host.upkeep.grace) + LONGEST_RUN_MS, failed);
+  const client: Client = { name: 'last upkeep', dice: dice.fork(), world };
+  let isOver = false;
+  const over = reclaim(client).finally(() => {
+    isOver = true;
+  });
+  await clock.run(clock.monotonic() + LAST_UPKEEP_MS, () => isOver || failed());
+  if (failed()) return;
+  if (!isOver) return violate('calls end', 'the last upkeep does not end');
+  await over;
+  await auditStorage(stores, truth, settings, clock.now(), violate);
 }
 
 async function closeLogs({ clock, dice, hosts, network, violate }: Scene, world: World): Promise<void> {

@@ -5,6 +5,8 @@ import type { Topic } from '../../lib/stores/catalog/topics.ts';
 import { isSame, nameOf, type Payload } from './payload.ts';
 import type { Check } from './verdict.ts';
 
+const DEFAULT_RETENTION_MS = String(7 * 24 * 3_600_000);
+
 /** One life of a topic's name. Times are the world's. */
 export interface Life {
   name: string;
@@ -13,6 +15,9 @@ export interface Life {
   deleted: number;
   /** Partitions, and since when. */
   counts: { since: number; partitions: number }[];
+  /** The least that was ever to be kept of it: milliseconds, and bytes of each partition. */
+  leastMs: number;
+  leastBytes: number;
 }
 
 export interface Placed {
@@ -33,6 +38,8 @@ export interface PartitionTruth {
   producers: Map<number, { epoch: number; next: number }>;
   /** Base offsets of idempotent batches. */
   batches: Map<string, number>;
+  /** What was appended, batch by batch; `bytes` up to its end. */
+  entries: { end: number; bytes: number; maxTimestamp: number }[];
 }
 
 /**
@@ -55,16 +62,20 @@ export interface Truth {
   gone(topic: Topic): void;
   appended(to: TopicIdPartition, entries: readonly NewEntry[], outcomes: readonly AppendOutcome[]): void;
   logStartRaised(of: TopicIdPartition, offset: number): void;
+  /** Somebody asks for the deletion of what lies below an offset, or of all that there is until the answer, which is a call of `answered`. */
+  mayDelete(topic: string, partition: number, before: number | 'latest'): { answered(): void };
 }
 
 export interface TruthDeps {
   now(): number;
+  /** The latest that the wall clock of a process shows. */
+  wall(): number;
   violate(check: Check, detail: string): void;
   note(line: string): void;
   count(what: string): void;
 }
 
-export function createTruth({ now, violate, note, count }: TruthDeps): Truth {
+export function createTruth({ now, wall, violate, note, count }: TruthDeps): Truth {
   const payloads = new Map<string, Payload>();
   const places = new Map<string, { life: Life; partition: PartitionTruth; offset: number }[]>();
   const livesById = new Map<string, Life>();
@@ -72,6 +83,8 @@ export function createTruth({ now, violate, note, count }: TruthDeps): Truth {
   const partitions = new Map<string, PartitionTruth>();
   const objects = new Map<string, Uint8Array>();
   const names = new Set<string>();
+  /** Below it somebody asked for deletion. */
+  const asked = new Map<string, { offset: number; open: number }>();
 
   function bytesOf(entry: NewEntry): Uint8Array | undefined {
     if (entry.bytes) return entry.bytes;
@@ -89,6 +102,7 @@ export function createTruth({ now, violate, note, count }: TruthDeps): Truth {
         logStarts: [{ since: 0, offset: 0 }],
         producers: new Map(),
         batches: new Map(),
+        entries: [],
       };
       partitions.set(key, partition);
     }
@@ -123,6 +137,9 @@ export function createTruth({ now, violate, note, count }: TruthDeps): Truth {
     if (!verifyCrc(bytes) || header.crc !== entry.crc || header.lastOffsetDelta + 1 !== entry.count) {
       violate('nothing invented', `the entry of ${where} does not fit its batch`);
     }
+    const { entries } = partition;
+    const length = (entries.at(-1)?.bytes ?? 0) + entry.length;
+    entries.push({ end: base + entry.count, bytes: length, maxTimestamp: entry.maxTimestamp });
     judgeProducer(partition, entry, base);
     const life = livesById.get(partition.topicId)!;
     for (const [i, record] of decodeBatch(bytes).entries()) {
@@ -138,6 +155,27 @@ export function createTruth({ now, violate, note, count }: TruthDeps): Truth {
       if (twin) violate('at most once', `${name} is in ${describe(partition)} at ${twin.offset} and ${base + i}`);
       places.set(name ?? '', [...known, { life, partition, offset: base + i }]);
       partition.records[base + i] = { name: name ?? '?', at: now(), timestamp: record.timestamp };
+    }
+  }
+
+  function configured(life: Life, config: Topic['config']): void {
+    const limit = (value: string) => (Number(value) < 0 ? Number.POSITIVE_INFINITY : Number(value));
+    life.leastMs = Math.min(life.leastMs, limit(config['retention.ms'] ?? DEFAULT_RETENTION_MS));
+    life.leastBytes = Math.min(life.leastBytes, limit(config['retention.bytes'] ?? '-1'));
+  }
+
+  function judgeDeletion(partition: PartitionTruth, from: number, to: number): void {
+    const life = livesById.get(partition.topicId)!;
+    const all = partition.entries.at(-1)?.bytes ?? 0;
+    const { offset: wanted = 0, open = 0 } = asked.get(`${partition.topic}#${partition.partition}`) ?? {};
+    let base = 0;
+    for (const { end, bytes, maxTimestamp } of partition.entries) {
+      const begin = base;
+      base = end;
+      if (end <= from || begin >= to) continue;
+      const isAsked = open > 0 || Math.min(end, to) <= wanted;
+      if (isAsked || wall() - maxTimestamp > life.leastMs || all - bytes >= life.leastBytes) continue;
+      violate('retention is kept', `${describe(partition)} now begins at ${to}, the batch at ${begin} is young`);
     }
   }
 
@@ -161,21 +199,25 @@ export function createTruth({ now, violate, note, count }: TruthDeps): Truth {
       }
     },
 
-    created({ name, id, partitions: count }) {
+    created({ name, id, partitions: count, config }) {
       const life: Life = {
         name,
         id,
         created: now(),
         deleted: Number.POSITIVE_INFINITY,
         counts: [{ since: now(), partitions: count }],
+        leastMs: Number.POSITIVE_INFINITY,
+        leastBytes: Number.POSITIVE_INFINITY,
       };
+      configured(life, config);
       livesById.set(id, life);
       livesByName.set(name, [...(livesByName.get(name) ?? []), life]);
       for (let partition = 0; partition < count; partition++) partitionOf({ topicId: id, partition });
       note(`created ${name} ${id}`);
     },
-    updated({ id, partitions: count }) {
+    updated({ id, partitions: count, config }) {
       const life = livesById.get(id)!;
+      configured(life, config);
       life.counts.push({ since: now(), partitions: count });
       for (let partition = 0; partition < count; partition++) partitionOf({ topicId: id, partition });
     },
@@ -207,7 +249,24 @@ export function createTruth({ now, violate, note, count }: TruthDeps): Truth {
       const { logStarts } = partitionOf(of);
       const last = logStarts.at(-1)!.offset;
       if (offset < last) violate('watermarks rise', `the log start of ${of.partition} fell from ${last} to ${offset}`);
-      if (offset > last) logStarts.push({ since: now(), offset });
+      if (offset <= last) return;
+      judgeDeletion(partitionOf(of), last, offset);
+      logStarts.push({ since: now(), offset });
+    },
+
+    mayDelete(topic, partition, before) {
+      const key = `${topic}#${partition}`;
+      const { offset = 0, open = 0 } = asked.get(key) ?? {};
+      const isOpen = before === 'latest';
+      asked.set(key, { offset: isOpen ? offset : Math.max(offset, before), open: open + (isOpen ? 1 : 0) });
+      return {
+        answered() {
+          const one = asked.get(key)!;
+          const lives = livesByName.get(topic) ?? [];
+          const ends = lives.map(({ id }) => partitionOf({ topicId: id, partition }).records.length);
+          if (isOpen) asked.set(key, { offset: Math.max(one.offset, ...ends), open: one.open - 1 });
+        },
+      };
     },
   };
 }

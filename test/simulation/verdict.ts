@@ -14,6 +14,9 @@ export const CHECKS = {
   'watermarks rise': 'high watermark and log start never go back',
   'bytes exist': 'every entry that can be reached points to existing bytes',
   'plans hold': 'a read that is younger than the grace period finds its segments',
+  'retention is kept':
+    'nothing is deleted that is neither old enough, nor more than is to be kept, nor asked to be deleted',
+  'storage is freed': 'what nothing points to is deleted in the end, and so is what retention gives up',
   'names are used once': 'no object is put under a name that was used before',
   'offsets never go back': 'a committed offset never goes back, nor is it changed by a generation that was fenced',
   'nothing skipped': 'a group commits past a record only after it was delivered',

@@ -1,4 +1,5 @@
 import type { EventLog } from '../../../lib/log/event-log.ts';
+import type { UpkeepRules } from '../../../lib/log/upkeep/upkeep.ts';
 import type { Catalog } from '../../../lib/stores/catalog/catalog.ts';
 import type { Partitions } from '../../../lib/stores/catalog/partitions.ts';
 import type { ObjectStore } from '../../../lib/stores/objects/objects.ts';
@@ -28,12 +29,17 @@ export function withPartitions(catalog: Catalog, partitions: Partial<Partitions>
 }
 
 /** Sweeps early and often while puts are slow. */
-export function hasty(settings: Settings, sweep: Partial<Settings['sweep']> = {}): Settings {
+export function hasty(settings: Settings, upkeep: Partial<UpkeepRules> = {}): Settings {
   return {
     ...settings,
-    sweep: { ...settings.sweep, minAge: 0, ...sweep },
     storm: { ...settings.storm, slow: 0.03, slowBy: 3_000, latency: 10 },
-    host: { ...settings.host, prices: ALWAYS_SEGMENTS, writer: { linger: 5 } },
+    upkeepBeside: true,
+    host: {
+      ...settings.host,
+      prices: ALWAYS_SEGMENTS,
+      writer: { linger: 5 },
+      upkeep: { ...settings.host.upkeep, grace: 0, sweepEvery: 0, ...upkeep },
+    },
     clients: { ...settings.clients, appenders: 3, resenders: 3 },
   };
 }

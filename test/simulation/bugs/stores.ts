@@ -163,16 +163,6 @@ export const STORE_BUGS: readonly Bug[] = [
       },
     }),
   },
-  {
-    name: 'the sweeper does not raise the floor',
-    caughtBy: ['bytes exist', 'plans hold'],
-    settings: (settings) => hasty(settings, { raisesFloor: false, wait: 0 }),
-  },
-  {
-    name: 'the sweeper asks who refers before it raises the floor',
-    caughtBy: ['bytes exist', 'plans hold'],
-    settings: (settings) => hasty(settings, { asksFirst: true, wait: 0 }),
-  },
 ];
 
 function withoutProducer({ producer: _, ...entry }: NewEntry): NewEntry {

@@ -26,9 +26,11 @@ async function deleteRecords(client: Client): Promise<void> {
   const end = at?.records.length ?? 0;
   const before = dice.chance(0.1) ? 'latest' : begin + Math.floor((end - begin) * dice.number() * 0.5);
   const what = `deletion of ${topic}[${partition}] before ${before}`;
+  const { answered } = world.truth.mayDelete(topic, partition, before);
   const answer = await ask(client, world.host(dice), what, { errors: [...READ_ERRORS] }, (log) =>
     log.deleteRecords(topic, partition, before),
   );
+  answered();
   judge(client, topic, partition, answer);
   if (!('value' in answer)) return;
   world.count('records deleted');
@@ -49,7 +51,7 @@ async function renew(client: Client): Promise<void> {
   const partitions = dice.int(1, 2);
   const errors: readonly ErrorCode[] = [...ERRORS, 'TOPIC_ALREADY_EXISTS'];
   const answer = await ask(client, world.host(dice), 'creation of a topic', { errors }, (log) =>
-    log.topics.create(FLEETING, { partitions }),
+    log.topics.create(FLEETING, { partitions, config: dice.pick([{}, ...world.retention]) }),
   );
   if (codeOf(answer) === 'TOPIC_ALREADY_EXISTS') world.model.exists(FLEETING, answer);
 }
@@ -69,8 +71,9 @@ async function grow(client: Client): Promise<void> {
 async function configure(client: Client): Promise<void> {
   const { world, dice } = client;
   const topic = dice.pick([STEADY, GROWING, FLEETING]);
+  const retention = dice.pick([{ 'retention.ms': String(dice.int(1, 1_000) * 3_600_000) }, ...world.retention]);
   const answer = await ask(client, world.host(dice), 'configuration of a topic', { errors: ERRORS }, (log) =>
-    log.topics.configure(topic, { 'retention.ms': String(dice.int(1, 1_000) * 3_600_000) }),
+    log.topics.configure(topic, retention),
   );
   judge(client, topic, 0, answer);
 }
