@@ -1,3 +1,4 @@
+import type { TopicIdPartition } from '../partitions.ts';
 import { type Engine, forEach, insist, obtain, scan } from './engine.ts';
 import { CHUNK_KEYS, chunks, DELETIONS, END, key, START } from './keys.ts';
 import type { Item } from './table.ts';
@@ -35,31 +36,34 @@ async function purgeTopic(engine: Engine, record: Item): Promise<boolean> {
   const topicId = record.sk as string;
   const count = Number(record.partitions);
   const first = Number(record.next ?? 0);
-  let deleted = 0;
+  const budget = { items: STEP_ITEMS };
   for (let partition = first; partition < count; partition += 1) {
-    if (partition - first === STEP_PARTITIONS) {
+    if (partition - first === STEP_PARTITIONS || !(await wipe(engine, { topicId, partition }, budget))) {
       await note(engine, topicId, 'next', partition);
       return true;
-    }
-    const at = { topicId, partition };
-    const keys = [key.head(at).pk, ...Array.from({ length: CHUNK_KEYS }, (_, n) => chunks(at, n))];
-    for (const pk of keys) {
-      for (;;) {
-        const { items } = await obtain(engine, () => engine.table.query({ pk, from: START, to: END, limit: PAGE }));
-        if (items.length === 0) break;
-        await deleteItems(
-          engine,
-          items.map(({ sk }) => ({ pk, sk: sk as string })),
-        );
-        deleted += items.length;
-        if (deleted < STEP_ITEMS) continue;
-        await note(engine, topicId, 'next', partition);
-        return true;
-      }
     }
   }
   await insist(engine, () => engine.table.delete({ key: key.deletion(topicId) }));
   return false;
+}
+
+/** Whether nothing of the partition is left. */
+async function wipe(engine: Engine, at: TopicIdPartition, budget: { items: number }): Promise<boolean> {
+  const keys = [key.head(at).pk, ...Array.from({ length: CHUNK_KEYS }, (_, n) => chunks(at, n))];
+  let isClean = true;
+  await forEach(keys, WIDTH, async (pk) => {
+    while (budget.items > 0) {
+      const { items } = await obtain(engine, () => engine.table.query({ pk, from: START, to: END, limit: PAGE }));
+      if (items.length === 0) return;
+      budget.items -= items.length;
+      await deleteItems(
+        engine,
+        items.map(({ sk }) => ({ pk, sk: sk as string })),
+      );
+    }
+    isClean = false;
+  });
+  return isClean;
 }
 
 async function note(engine: Engine, topicId: string, name: 'gone' | 'next', value: number): Promise<void> {
