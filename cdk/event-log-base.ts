@@ -1,8 +1,9 @@
-import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
+import { METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../functions/metric-names.ts';
 import type { LogApi } from './api.ts';
 import { EventLogGrants } from './grants.ts';
 import type { LogFunctionProps } from './log-function.ts';
@@ -20,6 +21,11 @@ export interface IEventLog extends IConstruct {
   readonly grants: EventLogGrants;
   /** A topic that the stack creates, or adopts when it is there, and keeps as it is declared. The first brings a function along. */
   addTopic(id: string, props?: TopicProps): Topic;
+  /**
+   * What the functions count: see METRICS of functions/metric-names.ts, such as `RecordsAppended` and `AppendLatency`.
+   * @default sum over 5 minutes; of `AppendLatency` the 99th percentile
+   */
+  metric(name: MetricName, options?: cloudwatch.MetricOptions): cloudwatch.Metric;
   /** Requests to the API. @default sum over 5 minutes */
   metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
   /** Requests that were answered with 5xx. @default sum over 5 minutes */
@@ -52,6 +58,16 @@ export abstract class EventLogBase extends Construct implements IEventLog {
     };
     const { scope, serviceToken } = this.#topics;
     return new Topic(scope, id, { ...props, log: this, serviceToken });
+  }
+
+  metric(name: MetricName, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: METRIC_NAMESPACE,
+      dimensionsMap: { [METRIC_DIMENSION]: this.table.tableName },
+      metricName: name,
+      statistic: name === 'AppendLatency' ? cloudwatch.Stats.p(99) : cloudwatch.Stats.SUM,
+      ...options,
+    });
   }
 
   metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric {

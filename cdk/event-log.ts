@@ -6,7 +6,10 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { EventLogAlarms } from './alarms.ts';
+import { dashboard } from './dashboard.ts';
 import { EventLogBase, type IEventLog } from './event-log-base.ts';
 import { type EventLogAttributes, ImportedEventLog } from './imported-event-log.ts';
 import { DEFAULT_MEMORY_SIZE, LogFunction, type LogFunctionProps } from './log-function.ts';
@@ -54,6 +57,16 @@ export interface EventLogProps {
    * @default Duration.hours(1)
    */
   readonly upkeepInterval?: Duration;
+  /**
+   * Is told of errors, throttles and slow appends. $0.10 a month for each of some 15 metrics that are looked at.
+   * @default - no alarms
+   */
+  readonly alarmTopic?: sns.ITopic | sns.Topic;
+  /**
+   * A dashboard of the log in CloudWatch. $3 a month beyond the account's first three.
+   * @default false
+   */
+  readonly dashboard?: boolean;
 }
 
 /** An event log: a bucket of segments, a table of all else, and the HTTP API over them. Nothing runs while nothing happens. */
@@ -95,6 +108,10 @@ export class EventLog extends EventLogBase {
     });
     const accessLog = new logs.LogGroup(this, 'AccessLog', { retention: logRetention, removalPolicy });
     this.api = new RestLogApi(this, 'Http', { functions: this.functions, auth, accessLog, cloudWatchRole });
+
+    const watched = { log: this, functions: this.functions, table };
+    if (props.alarmTopic) new EventLogAlarms(this, 'Alarms', { ...watched, topic: props.alarmTopic });
+    if (props.dashboard) dashboard(this, 'Dashboard', watched);
     acknowledgeFindings(this);
   }
 }
