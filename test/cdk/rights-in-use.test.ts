@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { API_FUNCTIONS, type ApiFunctionName } from '../../cdk/routes.ts';
 import { type GatewayHandler, httpFunction } from '../../functions/http-function.ts';
+import { topicResource } from '../../functions/topic-resource.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { openAws } from '../../lib/open/aws.ts';
 import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
@@ -26,7 +27,7 @@ const context = {
 };
 
 /** All but `topics`, which test/functions runs with CloudFormation's events. */
-const RUN = [...API_FUNCTIONS, 'upkeep'] as const;
+const RUN = [...API_FUNCTIONS, 'upkeep', 'topics'] as const;
 
 describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', () => {
   let dynoxide: Dynoxide;
@@ -48,7 +49,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     vi.stubEnv('AWS_REGION', client.region);
     vi.stubEnv('AWS_ACCESS_KEY_ID', client.credentials.accessKeyId);
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', client.credentials.secretAccessKey);
-    const template = synthesized();
+    const template = synthesized({}, (log) => log.addTopic('orders'));
     tableArn = `${Object.keys(template.findResources('AWS::DynamoDB::Table'))[0]}.Arn`;
     bucketArn = `${Object.keys(template.findResources('AWS::S3::Bucket'))[0]}.Arn`;
     allowed = (name) => rightsOf(template, `Log${name[0]!.toUpperCase()}${name.slice(1)}Role`);
@@ -203,6 +204,29 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     await log.close();
     expect(reports).toMatchObject(Array(3).fill({ done: true, failed: 0 }));
     expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBeGreaterThan(0);
+
+    await topicsOfAStack();
+  }
+
+  async function topicsOfAStack(): Promise<void> {
+    recorder.by = 'topics';
+    const log = await openAws({ bucket: 'the-bucket', table: TABLE });
+    const answer = topicResource({ log: async () => log, isRollingBack: async () => false });
+    const properties = { TopicName: 'declared', Partitions: '2', RemovalPolicy: 'destroy' };
+    const event = { ResponseURL: '', StackId: 'stack', RequestId: '1', LogicalResourceId: 'Declared' };
+    const created = { ...event, RequestType: 'Create' as const, ResourceProperties: properties };
+    const { physicalId: PhysicalResourceId } = await answer(created);
+    await answer(created);
+    const grown = { ...properties, Partitions: '3', Config: '{"retention.ms":"5"}' };
+    await answer({
+      ...event,
+      RequestType: 'Update',
+      PhysicalResourceId,
+      ResourceProperties: grown,
+      OldResourceProperties: properties,
+    });
+    await answer({ ...event, RequestType: 'Delete', PhysicalResourceId, ResourceProperties: grown });
+    await log.close();
   }
 
   const form = ({ action, key }: { action: string; key: string }) => `${action} ${key.replace(/[#/].*$/s, '')}`;
@@ -233,6 +257,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     ],
     admin: ['dynamodb:PutItem meta'],
     upkeep: ['dynamodb:PutItem meta'],
+    topics: ['dynamodb:PutItem meta'],
   };
 
   it.each(RUN)('are no more than %s uses', (name) => {
