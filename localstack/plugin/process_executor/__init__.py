@@ -1,7 +1,8 @@
-"""LocalStack in host mode, without Docker: three plugins.
+"""LocalStack in host mode, without Docker: four plugins.
 
 * a Lambda runtime executor that runs Node functions as child processes
 * a hook that makes the gateway listen on GATEWAY_LISTEN's address only (LocalStack binds every interface)
+* custom resources of CloudFormation: see custom_resource.py
 * a hook for DYNAMODB_ENGINE=dynoxide, whose shard iterators are not ARN-shaped as DynamoDB Local's are
 """
 
