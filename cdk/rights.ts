@@ -63,7 +63,8 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
       { actions: ['dynamodb:GetItem'], keys: ['meta', 'partition#*'] },
       { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*'] },
       { actions: ['dynamodb:Query'], keys: ['topics', 'deletions', 'partition#*', 'chunk#*'] },
-      { actions: ['dynamodb:PutItem'], keys: ['meta'] },
+      // It rolls a tail whose entries retention gave up.
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'partition#*'] },
       { actions: ['dynamodb:UpdateItem'], keys: ['deletions', 'partition#*', 'lease#*'] },
       { actions: ['dynamodb:DeleteItem'], keys: ['deletions', 'partition#*', 'chunk#*'] },
     ],

@@ -98,7 +98,7 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
       GetItem: ['meta', 'partition'],
       BatchGetItem: ['partition'],
       Query: ['topics', 'deletions', 'partition', 'chunk'],
-      PutItem: ['meta'],
+      PutItem: ['meta', 'partition'],
       UpdateItem: ['deletions', 'partition', 'lease'],
       DeleteItem: ['deletions', 'partition', 'chunk'],
     },
