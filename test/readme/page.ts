@@ -14,9 +14,8 @@ const TIMEOUT = 300_000;
 /** EX_UNAVAILABLE of sysexits.h: what `npm run localstack` ends with where it cannot be had. */
 const UNAVAILABLE = 69;
 
-/** In a project of TypeScript the types of a block are checked too: strictly, and no more than that. */
-const AS_READERS_HAVE_IT =
-  '--noEmit --noUncheckedIndexedAccess false --exactOptionalPropertyTypes false --noUnusedLocals false';
+/** In a project of TypeScript the types of a block are checked too: strictly, without what few projects of readers ask for. */
+const AS_READERS_HAVE_IT = '--noEmit --noUncheckedIndexedAccess false --noUnusedLocals false';
 
 /**
  * Runs the blocks of a page in order, in `folder`, to which the page belongs. `sh` blocks share one shell, in which any failing
