@@ -21,22 +21,21 @@ export interface WireOptions {
   /** Where the engines answer. */
   upstream: { dynamodb: string; s3: string };
   onAnswer(call: Answered): void;
-  /** Resolves when the request may go on to its engine. */
-  before?(call: Call): Promise<void>;
+  /** Resolves when the answer may go back; the engine works meanwhile. */
+  hold?(call: Call): Promise<void>;
 }
 
 /**
  * One endpoint for both services, between the SDK's clients, which know nothing of it, and the engines: it counts what passes, and holds it up for as long
  * as the real services would take. It asks DynamoDB for the units of each request.
  */
-export async function startWire({ upstream, onAnswer, before }: WireOptions): Promise<Listening> {
+export async function startWire({ upstream, onAnswer, hold }: WireOptions): Promise<Listening> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const door = await listen(
     createServer(async (request, response) => {
       try {
         const { call, body } = look(request, await readAll(request));
-        await before?.(call);
-        const answer = await forward(upstream[call.service], request, body, agent);
+        const [answer] = await Promise.all([forward(upstream[call.service], request, body, agent), hold?.(call)]);
         onAnswer({ ...call, status: answer.status, ...unitsOf(call, answer) });
         response.writeHead(answer.status, answer.headers).end(answer.body);
       } catch {
