@@ -18,7 +18,10 @@ export function buildFunctions(outdir = BUNDLES): void {
     // The packages' ES modules: esbuild leaves out of them what is not used.
     mainFields: ['module', 'main'],
     minify: true,
-    alias: { '@aws-sdk/credential-provider-node': path('../functions/credentials.ts') },
+    alias: {
+      '@aws-sdk/credential-provider-node': path('../functions/credentials.ts'),
+      '@smithy/core/event-streams': path('../functions/no-event-streams.ts'),
+    },
     // Some packages are still CommonJS and require Node's own modules.
     banner: { js: "import{createRequire as requireFrom}from'node:module';const require=requireFrom(import.meta.url);" },
     logLevel: 'warning',

@@ -58,6 +58,12 @@ export interface EventLogProps {
    */
   readonly upkeepInterval?: Duration;
   /**
+   * Whether the functions count what they do in metrics of their own: docs/operations.md lists them. $0.30 a month for each of
+   * seven while the log is in use, nothing while it is idle.
+   * @default true
+   */
+  readonly metrics?: boolean;
+  /**
    * Is told of errors, throttles and slow appends. $0.10 a month for each of some 15 metrics that are looked at.
    * @default - no alarms
    */
@@ -87,12 +93,12 @@ export class EventLog extends EventLogBase {
     checkProps(props);
     const { auth = 'iam', encryptionKey, removalPolicy = RemovalPolicy.RETAIN } = props;
     const { memorySize = DEFAULT_MEMORY_SIZE, logRetention = logs.RetentionDays.ONE_MONTH } = props;
-    const { cloudWatchRole = true, upkeepInterval = Duration.hours(1) } = props;
+    const { cloudWatchRole = true, metrics = true, upkeepInterval = Duration.hours(1) } = props;
 
     this.bucket = segmentBucket(this, { removalPolicy, encryptionKey });
     this.table = catalogTable(this, { removalPolicy, encryptionKey });
     const { bucket, table } = this;
-    const shared = { bucket, table, encryptionKey, memorySize, logRetention, removalPolicy };
+    const shared = { bucket, table, encryptionKey, memorySize, logRetention, removalPolicy, metrics };
     this.functionProps = shared;
     this.functions = {
       produce: new LogFunction(this, 'produce', shared),

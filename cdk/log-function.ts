@@ -18,6 +18,8 @@ export interface LogFunctionProps {
   readonly memorySize: number;
   readonly logRetention: logs.RetentionDays;
   readonly removalPolicy: RemovalPolicy;
+  /** Whether it counts what it does in metrics of its own. @default true */
+  readonly metrics?: boolean;
   /** @default 30 seconds, a second more than API Gateway waits: the function answers before. */
   readonly timeout?: Duration;
 }
@@ -44,7 +46,11 @@ export class LogFunction extends lambda.Function {
       timeout: props.timeout ?? Duration.seconds(30),
       role,
       logGroup,
-      environment: { VARVE_BUCKET: bucket.bucketName, VARVE_TABLE: table.tableName },
+      environment: {
+        VARVE_BUCKET: bucket.bucketName,
+        VARVE_TABLE: table.tableName,
+        ...(props.metrics === false && { POWERTOOLS_METRICS_DISABLED: 'true' }),
+      },
     });
     logGroup.grantWrite(role);
     encryptionKey?.grantEncryptDecrypt(role);

@@ -81,3 +81,13 @@ describe('alarms and dashboard', () => {
     expect(new Set(ours)).toEqual(new Set(Object.keys(METRICS).filter((name) => name !== 'Errors')));
   });
 });
+
+it('the functions count in metrics of their own unless they are told not to', () => {
+  const disabled = (template: Template) =>
+    Object.values(template.findResources('AWS::Lambda::Function')).map(
+      ({ Properties }) => Properties.Environment?.Variables?.POWERTOOLS_METRICS_DISABLED,
+    );
+
+  expect(new Set(disabled(synthesized()))).toEqual(new Set([undefined]));
+  expect(disabled(synthesized({ metrics: false })).filter((one) => one === 'true')).toHaveLength(4);
+});
