@@ -57,7 +57,7 @@ export function lost(): never {
 /** A request that is never answered. */
 export const silence = () => new Promise<Reply>(() => {});
 
-const SOCKETS = 512;
+const SOCKETS = 128;
 
 /** What the clients of both services have in common. */
 type Connection = Pick<DynamoDBClientConfig, 'endpoint' | 'region' | 'credentials'>;
@@ -94,6 +94,10 @@ export function through<C extends Connection>(client: C, ...hooks: Hook[]) {
       );
       const { status, headers, body } = await abortable(answer(await decoded(http)), abortSignal as AbortSignal);
       const stream = body instanceof Readable ? body : Readable.from([body], { objectMode: false });
+      // As where the connection is closed under it.
+      (abortSignal as AbortSignal | undefined)?.addEventListener('abort', () => stream.destroy(aborted()), {
+        once: true,
+      });
       return { response: { statusCode: status, headers, body: stream } };
     },
     updateHttpClientConfig() {},
@@ -124,10 +128,12 @@ function encoded(request: Request): Request {
     : { ...request, body: Buffer.from(JSON.stringify(request.input)) };
 }
 
+const aborted = () => Object.assign(new Error('Request aborted'), { name: 'AbortError' });
+
 function abortable<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return answer;
   return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(Object.assign(new Error('Request aborted'), { name: 'AbortError' }));
+    const abort = () => reject(aborted());
     if (signal.aborted) return abort();
     signal.addEventListener('abort', abort, { once: true });
     answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));

@@ -29,6 +29,7 @@ export const prove: Proof = async ({ size, seed, figure, claim, skip }) => {
     const fewest = { acknowledged: Number.POSITIVE_INFINITY };
     const bad: Record<keyof typeof RIGHT, string[]> = { doubled: [], lost: [], wrong: [], disordered: [], altered: [] };
     for (let i = 0; i < seeds; i += 1) {
+      const begun = performance.now();
       const mark = i % 2 === 0 ? 'cancel' : 'self';
       const { faults, ...verdict } = await tryAppends({
         client,
@@ -47,6 +48,12 @@ export const prove: Proof = async ({ size, seed, figure, claim, skip }) => {
       for (const name of Object.keys(RIGHT) as (keyof typeof RIGHT)[]) {
         if (verdict[name] > 0) bad[name].push(`--seed ${seed + i}: ${verdict[name]} with the ${mark} mark`);
       }
+      const seconds = ((performance.now() - begun) / 1_000).toFixed(0);
+      const damage = Object.keys(RIGHT).reduce((sum, name) => sum + verdict[name as keyof typeof RIGHT], 0);
+      figure(
+        `  --seed ${seed + i}, ${mark} mark, ${seconds} s`,
+        `${count(verdict.acknowledged)} acknowledged, ${damage} bad`,
+      );
       fewest.acknowledged = Math.min(fewest.acknowledged, verdict.acknowledged);
     }
     figure('seeds, batches acknowledged', `${seeds}, ${count(total.acknowledged!)}`);

@@ -56,6 +56,28 @@ const subject = (catalog: Catalog) => ({
 });
 
 describe('a catalog file', () => {
+  it('that was made before bytes were counted is counted through when it is opened', async () => {
+    const first = await open();
+    const topic = await createTopic(subject(first), 2);
+    const at = { topicId: topic.id, partition: 0 };
+    const lengths = Array.from({ length: 300 }, (_, i) => 100 + (i % 7));
+    for (const length of lengths) await append(first, at, [newEntry(subject(first), { length })]);
+    await first.close();
+    const old = new DatabaseSync(path);
+    for (const table of ['entries', 'partitions']) old.exec(`ALTER TABLE ${table} DROP COLUMN running_bytes`);
+    old.close();
+
+    const catalog = await open();
+
+    const sum = (some: readonly number[]) => some.reduce((all, length) => all + length, 0);
+    const head = (await catalog.partitions.head(at))!;
+    expect(head.bytes).toBe(sum(lengths));
+    expect((await catalog.partitions.find(at, 100, head))!.before).toBe(sum(lengths.slice(0, 100)));
+    expect((await catalog.partitions.head({ ...at, partition: 1 }))!.bytes).toBe(0);
+    await append(catalog, at, [newEntry(subject(catalog), { length: 50 })]);
+    expect((await catalog.partitions.head(at))!.bytes).toBe(sum(lengths) + 50);
+  });
+
   it('is made where there is none, and has one id for life', async () => {
     const first = await open();
     await first.close();
