@@ -24,8 +24,8 @@ const CASES: readonly Case[] = [
   { what: '100 x 1 KB', records: 100, bytes: 1024, goal: { p50: 120, p99: 250 } },
 ];
 
-/** Calls of a turn; percentiles are of all turns together. */
-const CALLS = 120;
+/** Calls that a second of the scale stands for; they are made one after the other. */
+const CALLS_A_SECOND = 60;
 /** Not counted: connections are opened, code is compiled, topic and head become known. */
 const WARM_CALLS = 20;
 /** Of the library's callers, who do not wait for each other. */
@@ -60,8 +60,13 @@ export async function latency(_folder: string, scale: Scale): Promise<Figure[]> 
     const figures: Figure[] = [];
     for (const one of CASES) {
       const { bucket, table } = engines;
-      const { produced, fetched } = await throughFunctions(trace, { bucket, table }, one, scale.turns * CALLS);
-      const appended = await throughLibrary(trace, { bucket, table }, one, scale.turns * CALLS);
+      const { produced, fetched } = await throughFunctions(
+        trace,
+        { bucket, table },
+        one,
+        scale.seconds * CALLS_A_SECOND,
+      );
+      const appended = await throughLibrary(trace, { bucket, table }, one, scale.seconds * CALLS_A_SECOND);
       figures.push(
         ...figuresOf(`produce ${one.what}, function`, produced, one.goal),
         ...figuresOf(`fetch ${one.what}, function`, fetched),

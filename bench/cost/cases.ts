@@ -33,6 +33,8 @@ export interface Measured {
 const TOPIC = 'cost';
 /** No shorter than the pause between two polls of a waiting read. */
 const STEP_MS = 50;
+/** Turns of the event loop in which a process that has something to do asks for it. */
+const QUIET_TURNS = 8;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MIB = 1024 * 1024;
@@ -46,12 +48,23 @@ export interface Laboratory {
   meter: Meter;
   clock: VirtualClock;
   open(): Promise<EventLog>;
+  /** Whether a request is at the engines. */
+  isBusy(): boolean;
 }
 
 /** A log of its own for each measurement, so that none pays for what another left. */
 export async function inLaboratory<T>(work: (laboratory: Laboratory) => Promise<T>): Promise<T> {
   const meter = createMeter();
-  const engines = await startEngines(openMemory(), { onAnswer: (call) => meter.add(call) });
+  let underWay = 0;
+  const engines = await startEngines(openMemory(), {
+    async hold() {
+      underWay += 1;
+    },
+    onAnswer(call) {
+      underWay -= 1;
+      meter.add(call);
+    },
+  });
   const clock = virtualClock(START);
   const random = seeded(1);
   const { client, bucket, table } = engines;
@@ -68,7 +81,7 @@ export async function inLaboratory<T>(work: (laboratory: Laboratory) => Promise<
       upkeep: { wait: 0 },
     });
   try {
-    return await work({ engines, meter, clock, open });
+    return await work({ engines, meter, clock, open, isBusy: () => underWay > 0 });
   } finally {
     await engines.close();
   }
@@ -128,7 +141,8 @@ async function upkeep(laboratory: Laboratory, log: EventLog): Promise<Counts> {
 }
 
 /** A process that follows a partition for `seconds` in which nothing is appended. */
-export async function measureFollowing({ meter, clock, open }: Laboratory, seconds: number): Promise<Counts> {
+export async function measureFollowing(laboratory: Laboratory, seconds: number): Promise<Counts> {
+  const { meter, clock, open } = laboratory;
   const log = await open();
   await log.topics.create('idle', { partitions: 1 });
   const stop = new AbortController();
@@ -137,11 +151,11 @@ export async function measureFollowing({ meter, clock, open }: Laboratory, secon
   })().catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });
-  await quiet(meter);
+  await quiet(laboratory);
   meter.take();
   for (let ms = 0; ms < seconds * 1000; ms += 250) {
     clock.advance(250);
-    await quiet(meter);
+    await quiet(laboratory);
   }
   const counts = meter.take();
   stop.abort();
@@ -175,24 +189,24 @@ export async function measureCold({ meter, open }: Laboratory): Promise<Counts> 
 }
 
 /** Lets time pass until it is settled. */
-async function passing<T>({ meter, clock }: Laboratory, work: Promise<T>): Promise<T> {
+async function passing<T>(laboratory: Laboratory, work: Promise<T>): Promise<T> {
   let settled = false;
   const done = () => {
     settled = true;
   };
   work.then(done, done);
   for (;;) {
-    await quiet(meter);
+    await quiet(laboratory);
     if (settled) return work;
-    clock.advance(STEP_MS);
+    laboratory.clock.advance(STEP_MS);
   }
 }
 
-/** Until no request has been answered for some milliseconds: only the clock moves it on. */
-async function quiet(meter: Meter): Promise<void> {
-  for (let still = performance.now(), seen = meter.total(); performance.now() - still < 4; await delay(1)) {
-    if (meter.total() === seen) continue;
+/** Until nothing is asked any more: only the clock moves it on. What is neither at the engines nor in this process's turn waits for it. */
+async function quiet({ meter, isBusy }: Laboratory): Promise<void> {
+  for (let turns = 0, seen = meter.total(); turns < QUIET_TURNS; turns++, await delay(1)) {
+    if (meter.total() === seen && !isBusy()) continue;
     seen = meter.total();
-    still = performance.now();
+    turns = 0;
   }
 }
