@@ -1,7 +1,8 @@
 import { type Clock, sleep } from '../../../clock.ts';
 import { VarveError } from '../../../errors.ts';
 import type { Random } from '../../../ids.ts';
-import { type Answer, type Item, type Key, nameOf, type Query, type Table } from './table.ts';
+import { type Answer, nameOf } from './answer.ts';
+import type { Item, Key, Query, Table } from './table.ts';
 
 /** What every part of the adapter works with. */
 export interface Engine {

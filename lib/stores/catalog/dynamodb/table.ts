@@ -3,8 +3,6 @@ import {
   CreateTableCommand,
   DeleteItemCommand,
   DescribeTableCommand,
-  DynamoDBClient,
-  type DynamoDBClientConfig,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
@@ -12,26 +10,20 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { type Clock, sleep } from '../../../clock.ts';
+import { sleep } from '../../../clock.ts';
 import { VarveError } from '../../../errors.ts';
+import { type Answer, failure, nameOf } from './answer.ts';
 import { type Item, type Marshalled, marshal, unmarshal, type Value } from './attributes.ts';
+import { connect, type TableOptions } from './connection.ts';
 
+export type { Answer } from './answer.ts';
 export type { Item, StoredValue, Value } from './attributes.ts';
+export type { TableOptions } from './connection.ts';
 
 export interface Key {
   pk: string;
   sk: string;
 }
-
-/**
- * What one request came to. `refused`: its condition does not hold, `item` is what the table has instead (undefined: nothing).
- * `busy`: throttled, or in conflict with a transaction. `rejected`: wrong in itself, or without the right. None of these three
- * was applied. `ambiguous`: no answer, or one that does not say; it may be applied, now or later.
- */
-export type Answer<T> =
-  | { status: 'ok'; value: T }
-  | { status: 'refused'; item: Item | undefined }
-  | { status: 'busy' | 'rejected' | 'ambiguous'; cause: unknown };
 
 export interface Condition {
   condition?: string;
@@ -86,56 +78,11 @@ export interface Table {
   close(): void;
 }
 
-export interface TableOptions {
-  client: DynamoDBClientConfig;
-  table: string;
-  clock: Clock;
-  /** Told of the write and read units of each answered request. */
-  onUnits?: (operation: string, units: number) => void;
-}
-
 /** Beyond this an answer counts as lost. DynamoDB answers in 5 to 20 ms. */
 const TIMEOUT_MS = 2_000;
-/** Sockets; a request that waits for one would time out unsent. */
-const SOCKETS = 256;
 const TABLE_READY_MS = 60_000;
 /** Making a table takes longer than using one, most of all where it starts the engine. */
 const MAKE_TIMEOUT_MS = 20_000;
-
-const BUSY = new Set([
-  'ProvisionedThroughputExceededException',
-  'ThrottlingException',
-  'Throttling',
-  'RequestLimitExceeded',
-  'TransactionConflictException',
-  'TransactionInProgressException',
-  'ReplicatedWriteConflictException',
-]);
-
-function isConflict(code: string | undefined): boolean {
-  return code === 'TransactionConflict' || code === 'ThrottlingError' || code === 'ProvisionedThroughputExceeded';
-}
-
-function connect({ client, clock }: TableOptions, timeoutMs: number) {
-  const agent = { maxSockets: SOCKETS };
-  const dynamodb = new DynamoDBClient({
-    requestHandler: { connectionTimeout: 1_000, httpAgent: agent, httpsAgent: agent },
-    ...client,
-    // The SDK would repeat what must not be repeated: an append whose answer was lost.
-    maxAttempts: 1,
-  });
-  /** The SDK's own time-out only warns, so the clock aborts. */
-  async function within<T>(request: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
-    const abort = new AbortController();
-    const cancel = clock.schedule(timeoutMs, () => abort.abort());
-    try {
-      return await request({ abortSignal: abort.signal });
-    } finally {
-      cancel();
-    }
-  }
-  return { dynamodb, within };
-}
 
 export function openTable(options: TableOptions): Table {
   const { table: TableName, onUnits } = options;
@@ -336,36 +283,6 @@ function conditionInput({ condition, names, values }: Condition) {
     ...(names && Object.keys(names).length > 0 && { ExpressionAttributeNames: { ...names } }),
     ...(values && Object.keys(values).length > 0 && { ExpressionAttributeValues: marshal(values) }),
   };
-}
-
-interface SdkError {
-  name?: string;
-  $fault?: string;
-  $metadata?: { httpStatusCode?: number };
-  Item?: Marshalled;
-  CancellationReasons?: { Code?: string; Item?: Marshalled }[];
-}
-
-/** The SDK's name for a failure; undefined when it is not one of its own. */
-export function nameOf(cause: unknown): string | undefined {
-  return (cause as SdkError | undefined)?.name;
-}
-
-function failure(cause: unknown): Exclude<Answer<never>, { status: 'ok' }> {
-  const error = cause as SdkError;
-  const refused = (found: Marshalled | undefined) => ({ status: 'refused', item: found && unmarshal(found) }) as const;
-  if (error.name === 'ConditionalCheckFailedException') return refused(error.Item);
-  if (error.name === 'TransactionCanceledException') {
-    const reasons = error.CancellationReasons ?? [];
-    const failed = reasons.find((reason) => reason.Code === 'ConditionalCheckFailed');
-    if (failed) return refused(failed.Item);
-    return { status: reasons.some((reason) => isConflict(reason.Code)) ? 'busy' : 'rejected', cause };
-  }
-  const http = error.$metadata?.httpStatusCode;
-  if (BUSY.has(error.name ?? '') || http === 429) return { status: 'busy', cause };
-  // An answer of 4xx says that the request was understood and not done; 408 is the one that does not.
-  const understood = http !== undefined && http >= 400 && http < 500 && http !== 408;
-  return { status: understood || error.name === 'CredentialsProviderError' ? 'rejected' : 'ambiguous', cause };
 }
 
 function unitsOf(response: unknown): number {
