@@ -111,6 +111,9 @@ const steps: [name: string, step: () => void | Promise<void>, localstack?: 'on L
         'no function in the assets',
         bundles.some((file) => file.endsWith('/index.mjs')),
       );
+      // An app may be CommonJS, as `cdk init` makes it.
+      const required = run(machine, 'node', '--input-type=commonjs', '-p', 'typeof require("varve/cdk").EventLog');
+      must('not to be required by CommonJS', required.trim() === 'function');
     },
   ],
   [
@@ -121,7 +124,7 @@ const steps: [name: string, step: () => void | Promise<void>, localstack?: 'on L
         run(onLocalstack, 'npx', 'cdk', 'bootstrap', `aws://${account}/us-east-1`, '--no-notices');
       }
       const quietly = ['--require-approval', 'never', '--no-notices', '--app', 'cdk.out'];
-      run(onLocalstack, 'npx', 'cdk', 'deploy', ...quietly, '--outputs-file', 'outputs.json');
+      run(onLocalstack, 'npx', 'cdk', 'deploy', 'Shop', ...quietly, '--outputs-file', 'outputs.json');
     },
     'on LocalStack',
   ],

@@ -28,7 +28,7 @@ const files = await openEmbedded(options);
 await appendsAndReads(files);
 await files.close();
 
-const varve = await startVarve({ config: ['num.partitions=3'] });
+await using varve = await startVarve({ config: ['num.partitions=3'] });
 await appendsAndReads(varve.log);
 const client: Client = connect(varve.url);
 const { records } = await client.poll('orders', 1, 'earliest');
@@ -37,4 +37,3 @@ deepEqual(
   [['a', 'one']],
 );
 equal((await varve.client.topics.create('more')).partitions, 3);
-await varve.close();

@@ -28,5 +28,6 @@ deepEqual(
   ],
 );
 equal((await deployed.log.topics.describe(topic)).partitions, 1);
+equal((await deployed.log.topics.describe('declared')).partitions, 3);
 await deployed.client.topics.delete(topic);
 await deployed.close();
