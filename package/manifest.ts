@@ -34,16 +34,18 @@ export function published(clone: Manifest, imported: ReadonlySet<string>) {
     type,
     engines,
     bin,
-    exports: {
-      ...Object.fromEntries(Object.entries(clone.exports).map(([as, file]) => [as, compiled(file)])),
-      './package.json': './package.json',
-    },
+    exports: exportsOf(clone),
     files: ['bin', 'cdk', 'functions', 'lib'],
     dependencies: pick(clone.dependencies, needed),
     optionalDependencies: pick(clone.optionalDependencies, OPTIONAL),
     peerDependencies: Object.fromEntries(PEERS.map((peer) => [peer, `^${clone.devDependencies[peer]}`])),
     peerDependenciesMeta: Object.fromEntries(PEERS.map((peer) => [peer, { optional: true }])),
   };
+}
+
+function exportsOf({ exports }: Manifest): Record<string, ReturnType<typeof compiled> | string> {
+  const entries = Object.entries(exports).map(([as, file]) => [as, compiled(file)]);
+  return { ...Object.fromEntries(entries), './package.json': './package.json' };
 }
 
 function compiled(file: string) {

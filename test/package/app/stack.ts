@@ -13,6 +13,11 @@ new CfnOutput(stack, 'TableName', { value: log.table.tableName });
 
 // A log of another stack, and rights at its API. It is synthesized, and not deployed.
 const reader = new Stack(app, 'Reader');
-const attributes: EventLogAttributes = { bucketName: 'b', tableName: 't', apiId: 'abc123', stageName: 'prod' };
+const attributes: EventLogAttributes = {
+  bucketName: 'theirs',
+  tableName: 'theirs',
+  apiId: 'abc123',
+  stageName: 'prod',
+};
 const theirs: IEventLog = EventLog.fromEventLogAttributes(reader, 'Theirs', attributes);
 theirs.grants.consume(new iam.Role(reader, 'Role', { assumedBy: new iam.AccountRootPrincipal() }));
