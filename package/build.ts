@@ -12,12 +12,13 @@ import { type Manifest, published } from './manifest.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = join(root, 'dist');
-const COMPILED = ['bin', 'cdk', 'lib'];
+/** Of functions what the constructs import; their bundles are added. */
+const COMPILED = ['bin', 'cdk', 'functions', 'lib'];
 /** A module's name as it stands in an import, an export or an import() of the compiler's output. */
 const SPECIFIER = /(?<=^(?:import|export|\})(?:[^'"\n]*\bfrom)? ?['"]|\bimport\(['"])[^'"\n]+(?=['"])/gm;
 
 // What deploys leave in dist is not the package's, and stays.
-for (const folder of [...COMPILED, 'functions']) rmSync(join(dist, folder), { recursive: true, force: true });
+for (const folder of COMPILED) rmSync(join(dist, folder), { recursive: true, force: true });
 compile();
 const imported = new Set(COMPILED.flatMap((folder) => finish(join(dist, folder))));
 buildFunctions();
