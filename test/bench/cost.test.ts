@@ -12,7 +12,10 @@ const isNear = (a: number, b: number) => Math.abs(a - b) <= Math.max(0.011, 0.1 
 it('is quoted by the README as docs/cost.md has it', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const [, section = ''] = readme.split('### What it costs\n');
-  const rows = section.split('\n## ')[0]!.split('\n').filter((line) => line.startsWith('|'));
+  const rows = section
+    .split('\n## ')[0]!
+    .split('\n')
+    .filter((line) => line.startsWith('|'));
 
   expect(rows.length).toBeGreaterThan(3);
   for (const row of rows) expect(page.split('\n')).toContain(row);
