@@ -11,8 +11,10 @@ import type { Construct } from 'constructs';
 import { EventLogAlarms } from './alarms.ts';
 import { dashboard } from './dashboard.ts';
 import { EventLogBase, type IEventLog } from './event-log-base.ts';
+import { type HttpAuth, HttpLogApi } from './http-api.ts';
 import { type EventLogAttributes, ImportedEventLog } from './imported-event-log.ts';
 import { DEFAULT_MEMORY_SIZE, LogFunction, type LogFunctionProps } from './log-function.ts';
+import { type ManagedInstancesProps, managedFunction, runOnManagedInstances } from './managed-instances.ts';
 import { acknowledgeFindings } from './nag.ts';
 import { type RestAuth, RestLogApi } from './rest-api.ts';
 import type { ApiFunctionName } from './routes.ts';
@@ -21,10 +23,23 @@ import { catalogTable, segmentBucket } from './storage.ts';
 export interface EventLogProps {
   /**
    * Who may call the API. `iam`: whoever may invoke it and signs (SigV4): see `grants`. `apiKey`: whoever sends the key that is
-   * made for it. `none`: anyone on the internet. Or an authorizer of yours.
+   * made for it (not with an HTTP API, which has no keys). `none`: anyone on the internet. Or an authorizer of yours, of the
+   * API's kind: `IAuthorizer` of aws-apigateway, or `IHttpRouteAuthorizer` of aws-apigatewayv2 such as `HttpJwtAuthorizer`.
    * @default 'iam'
    */
-  readonly auth?: RestAuth;
+  readonly auth?: RestAuth | HttpAuth;
+  /**
+   * The kind of API. An `http` API costs $1 a million requests where a `rest` API costs $3.50; it has no API keys, and no
+   * web ACL can be put before it. LocalStack without a licence has none. Changing it changes the address.
+   * @default 'rest'
+   */
+  readonly api?: 'rest' | 'http';
+  /**
+   * Runs produce and fetch on instances that Lambda keeps for them in your VPC, where one environment serves many requests: they
+   * share batches, caches and connections. Worth it for steady load; the instances cost while nothing happens.
+   * @default - functions that cost nothing while nothing happens
+   */
+  readonly managedInstances?: ManagedInstancesProps;
   /**
    * Encrypts bucket and table. Each of its uses is charged, and so is the key by the month.
    * @default - keys of S3 and DynamoDB, which cost nothing
@@ -84,7 +99,7 @@ export class EventLog extends EventLogBase {
 
   readonly bucket: s3.Bucket;
   readonly table: dynamodb.Table;
-  readonly api: RestLogApi;
+  readonly api: RestLogApi | HttpLogApi;
   readonly functions: Readonly<Record<ApiFunctionName | 'upkeep', lambda.Function>>;
   protected readonly functionProps: LogFunctionProps;
 
@@ -100,9 +115,10 @@ export class EventLog extends EventLogBase {
     const { bucket, table } = this;
     const shared = { bucket, table, encryptionKey, memorySize, logRetention, removalPolicy, metrics };
     this.functionProps = shared;
+    const serving = props.managedInstances ? { ...shared, ...managedFunction(props.managedInstances) } : shared;
     this.functions = {
-      produce: new LogFunction(this, 'produce', shared),
-      fetch: new LogFunction(this, 'fetch', shared),
+      produce: new LogFunction(this, 'produce', serving),
+      fetch: new LogFunction(this, 'fetch', serving),
       admin: new LogFunction(this, 'admin', shared),
       // A lease keeps one run at work at a time, and a run goes on where the last one ended.
       upkeep: new LogFunction(this, 'upkeep', { ...shared, memorySize: 512, timeout: Duration.minutes(15) }),
@@ -113,7 +129,15 @@ export class EventLog extends EventLogBase {
       targets: [new targets.LambdaFunction(this.functions.upkeep)],
     });
     const accessLog = new logs.LogGroup(this, 'AccessLog', { retention: logRetention, removalPolicy });
-    this.api = new RestLogApi(this, 'Http', { functions: this.functions, auth, accessLog, cloudWatchRole });
+    const served = { functions: this.functions, accessLog };
+    this.api =
+      props.api === 'http'
+        ? new HttpLogApi(this, 'Http', { ...served, auth: auth as HttpAuth })
+        : new RestLogApi(this, 'Http', { ...served, auth: auth as RestAuth, cloudWatchRole });
+    if (props.managedInstances) {
+      const { produce, fetch } = this.functions;
+      runOnManagedInstances(this, [produce, fetch], props.managedInstances);
+    }
 
     const watched = { log: this, functions: this.functions, table };
     if (props.alarmTopic) new EventLogAlarms(this, 'Alarms', { ...watched, topic: props.alarmTopic });
@@ -123,9 +147,24 @@ export class EventLog extends EventLogBase {
 }
 
 /** Throws, and says what to give instead. */
-function checkProps({ auth, memorySize, upkeepInterval = Duration.hours(1) }: EventLogProps): void {
+function checkProps({
+  api = 'rest',
+  auth = 'iam',
+  memorySize,
+  upkeepInterval = Duration.hours(1),
+}: EventLogProps): void {
+  if (!['rest', 'http'].includes(api)) throw new Error(`api: ${JSON.stringify(api)}: give 'rest' or 'http'.`);
   if (typeof auth === 'string' && !['iam', 'none', 'apiKey'].includes(auth)) {
     throw new Error(`auth: ${JSON.stringify(auth)}: give 'iam', 'none', 'apiKey' or an authorizer.`);
+  }
+  if (api === 'http' && auth === 'apiKey') {
+    throw new Error(
+      "auth: 'apiKey': HTTP APIs have no keys. Give 'iam', 'none' or an authorizer, or make it api: 'rest'.",
+    );
+  }
+  if (typeof auth !== 'string' && 'bind' in auth !== (api === 'http')) {
+    const home = api === 'http' ? 'aws-apigatewayv2, such as HttpJwtAuthorizer' : 'aws-apigateway';
+    throw new Error(`auth: an authorizer of another kind of API: with api: '${api}' give one of ${home}.`);
   }
   if (memorySize !== undefined && !(Number.isInteger(memorySize) && memorySize >= 256 && memorySize <= 10_240)) {
     throw new Error(`memorySize: ${memorySize}: give whole MiB, 256 to 10240.`);

@@ -1,12 +1,13 @@
-import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import type { ApiMetric, LogApi } from './api.ts';
+import { type ApiMetric, executeApiArn, type LogApi } from './api.ts';
 import { EventLogBase } from './event-log-base.ts';
+import { DEFAULT_STAGE, httpApiMetric } from './http-api.ts';
 import { DEFAULT_MEMORY_SIZE, type LogFunctionProps } from './log-function.ts';
 import { restApiMetric } from './rest-api.ts';
 
@@ -14,16 +15,21 @@ import { restApiMetric } from './rest-api.ts';
 export interface EventLogAttributes {
   readonly bucketName: string;
   readonly tableName: string;
-  /** Of its REST API, in this stack's account and region. */
+  /** Of its API, in this stack's account and region. */
   readonly apiId: string;
   /**
-   * By which CloudWatch knows the API.
+   * Which kind of API it has.
+   * @default 'rest'
+   */
+  readonly api?: 'rest' | 'http';
+  /**
+   * By which CloudWatch knows a REST API.
    * @default - the log has no metrics here
    */
   readonly apiName?: string;
   /**
    * Of the API's deployment.
-   * @default 'prod'
+   * @default - 'prod' of a REST API, '$default' of an HTTP API
    */
   readonly stageName?: string;
   /**
@@ -47,7 +53,8 @@ export class ImportedEventLog extends EventLogBase {
 
   constructor(scope: Construct, id: string, attributes: EventLogAttributes) {
     super(scope, id);
-    const { bucketName, tableName, apiId, apiName, stageName = 'prod', auth = 'iam', encryptionKey } = attributes;
+    const { bucketName, tableName, apiId, api = 'rest', apiName, auth = 'iam', encryptionKey } = attributes;
+    const { stageName = api === 'rest' ? 'prod' : DEFAULT_STAGE } = attributes;
     this.bucket = s3.Bucket.fromBucketName(this, 'Bucket', bucketName);
     this.table = dynamodb.Table.fromTableName(this, 'Table', tableName);
     this.functionProps = {
@@ -60,18 +67,14 @@ export class ImportedEventLog extends EventLogBase {
     };
     const stack = Stack.of(this);
     this.api = {
-      url: `https://${apiId}.execute-api.${stack.region}.${stack.urlSuffix}/${stageName}/`,
+      apiId,
+      url: `https://${apiId}.execute-api.${stack.region}.${stack.urlSuffix}/${stageName === DEFAULT_STAGE ? '' : `${stageName}/`}`,
       auth,
-      arnFor: (method, path) =>
-        stack.formatArn({
-          service: 'execute-api',
-          resource: apiId,
-          arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
-          resourceName: `${stageName}/${method}${path}`,
-        }),
+      arnFor: (method, path) => executeApiArn(stack, apiId, stageName, method, path),
       metric(of: ApiMetric, options?: cloudwatch.MetricOptions) {
+        if (api === 'http') return httpApiMetric(apiId, stageName, of, options);
         if (apiName !== undefined) return restApiMetric(apiName, stageName, of, options);
-        throw new Error('CloudWatch knows an API by its name: give apiName to EventLog.fromEventLogAttributes.');
+        throw new Error('CloudWatch knows a REST API by its name: give apiName to EventLog.fromEventLogAttributes.');
       },
     };
   }

@@ -22,6 +22,8 @@ export interface LogFunctionProps {
   readonly metrics?: boolean;
   /** @default 30 seconds, a second more than API Gateway waits: the function answers before. */
   readonly timeout?: Duration;
+  /** Beside the names of bucket and table. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export const DEFAULT_MEMORY_SIZE = 1024;
@@ -50,6 +52,7 @@ export class LogFunction extends lambda.Function {
         VARVE_BUCKET: bucket.bucketName,
         VARVE_TABLE: table.tableName,
         ...(props.metrics === false && { POWERTOOLS_METRICS_DISABLED: 'true' }),
+        ...props.environment,
       },
     });
     logGroup.grantWrite(role);

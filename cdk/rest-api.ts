@@ -40,6 +40,7 @@ export class RestLogApi extends Construct implements LogApi {
   readonly restApi: apigateway.RestApi;
   /** With `auth: 'apiKey'`: callers send its value as `x-api-key`. Read it by its id; the stack does not know it. */
   readonly apiKey: apigateway.IApiKey | undefined;
+  readonly apiId: string;
   readonly url: string;
 
   constructor(scope: Construct, id: string, props: RestLogApiProps) {
@@ -62,6 +63,7 @@ export class RestLogApi extends Construct implements LogApi {
       },
       defaultMethodOptions: methodOptions(auth),
     });
+    this.apiId = this.restApi.restApiId;
     this.url = this.restApi.url;
 
     // One permission a function: one a method would make the function's policy too long.

@@ -43,12 +43,16 @@ export function httpFunction(env: NodeJS.ProcessEnv = process.env, clock: Clock 
   if (!bucket || !table) {
     throw new VarveError('INVALID_CONFIG', 'Name the bucket by VARVE_BUCKET and the table by VARVE_TABLE.');
   }
+  // Where each request has an environment to itself, its records are all there at once: there is nothing to linger for.
+  const linger = Number(env.VARVE_LINGER_MS ?? 0);
+  if (!(linger >= 0 && linger <= 1_000)) {
+    throw new VarveError('INVALID_CONFIG', 'VARVE_LINGER_MS is how long appends wait for others: give 0 to 1000.');
+  }
   const { logger, meter, request } = lambdaTelemetry(table, env);
   let door: Promise<Hono> | undefined;
 
   async function open(at: { bucket: string; table: string }): Promise<Hono> {
-    // A request's records are all there at once, so there is nothing to linger for.
-    const log = await openAws({ ...at, meter, clock, writer: { linger: 0 } });
+    const log = await openAws({ ...at, meter, clock, writer: { linger } });
     // API Gateway knows its own names, and who may call.
     return httpDoor({ log, clock, limits: LIMITS, allowedHosts: ['*'], logger });
   }

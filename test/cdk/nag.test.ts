@@ -18,6 +18,7 @@ function findings(props: (stack: Stack) => EventLogProps): string[] {
 describe("cdk-nag's AWS Solutions pack", () => {
   it.each<[string, (stack: Stack) => EventLogProps]>([
     ['as it is by default', () => ({})],
+    ['with an HTTP API', () => ({ api: 'http' })],
     ['that goes with its stack', () => ({ removalPolicy: RemovalPolicy.DESTROY })],
     [
       'with a key of the customer',
