@@ -113,8 +113,11 @@ function requestFrom(event: EventV1 | EventV2, method: string, path: string, que
   const url = new URL(`https://${event.requestContext.domainName ?? headers.get('host') ?? 'localhost'}`);
   url.pathname = path;
   url.search = query;
-  // API Gateway gives rights by the path as it was sent: it must not become another one here.
-  if (/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(path.replaceAll('\\', '/'))) throw new TypeError('the path has dot segments');
+  // API Gateway gives rights by the path as it was sent: it must not become another one here. URLs take `\` for `/`, and leave out
+  // tabs and line ends.
+  if (/(^|[\\/])(\.|%2e){1,2}([\\/]|$)/i.test(path.replace(/[\t\n\r]/g, ''))) {
+    throw new TypeError('the path has dot segments');
+  }
   if (!event.body || method === 'GET' || method === 'HEAD') return new Request(url, { method, headers });
   const body = Buffer.from(event.body, event.isBase64Encoded ? 'base64' : 'utf8');
   headers.set('content-length', String(body.length));

@@ -149,6 +149,9 @@ it.each([
   '/api/topics/mine/%2e%2E/yours/records',
   '/api/./topics',
   '/api/topics/..',
-])('refuses %s: rights are given by the path as it was sent', (path) => {
+  '/api/topics/mine/x\\..\\..\\yours/records',
+  '/api/topics/mine/.\t./yours/records',
+  '/api/topics/mine/\n../yours/records',
+])('refuses %j: rights are given by the path as it was sent', (path) => {
   expect(() => requestOf(rest(path, `/prod${path}`, ...proxied(path.slice(1))))).toThrow(/dot segments/);
 });
