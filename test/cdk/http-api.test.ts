@@ -22,7 +22,7 @@ describe('an HTTP API, by prop', () => {
       log.grants.produceTopic(user('Producer'), 'orders');
       log.grants.consume(user('Consumer'));
     });
-  });
+  }, 120_000);
 
   it('has every route of the REST API, each to the same function, by payload 2.0', () => {
     const functionOf = new Map(

@@ -34,7 +34,7 @@ describe.skipIf(dynoxideMissing !== undefined)('requests that share an environme
     vi.stubEnv('VARVE_LINGER_MS', '25');
     const options = { client, table, createTable: true, clock: systemClock, random: systemRandom };
     await (await openDynamodb(options)).close();
-  });
+  }, 120_000);
   afterAll(async () => {
     vi.unstubAllEnvs();
     await recorder.close();
