@@ -2,7 +2,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 
 /** As much of IAM as the stack's policies use: allowing statements, wildcards, and conditions on leading keys. */
 
-interface Statement {
+export interface Statement {
   Effect: string;
   Action: string | string[];
   Resource: unknown;
@@ -26,7 +26,11 @@ export function rightsOf(template: Template, idPrefix: string): Allows {
     ),
   );
   if (attached.length === 0) throw new Error(`nothing is attached to ${idPrefix}`);
-  const statements = attached.flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
+  return allowing(attached.flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]));
+}
+
+/** What statements allow together. */
+export function allowing(statements: readonly Statement[]): Allows {
   if (statements.some(({ Effect }) => Effect !== 'Allow')) throw new Error('only allowing statements are understood');
   return (request) => statements.some((statement) => allows(statement, request));
 }

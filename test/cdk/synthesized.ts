@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -18,7 +19,13 @@ export function synthesized(
   also: (log: EventLog, stack: Stack) => void = () => {},
 ): Template {
   needBundles();
-  const stack = new Stack(new App(), 'Varve');
-  also(new EventLog(stack, 'Log', typeof props === 'function' ? props(stack) : props), stack);
-  return Template.fromStack(stack);
+  const outdir = mkdtempSync(join(tmpdir(), 'varve-cdk-'));
+  try {
+    // The bundles are not copied there: only what is said of them is looked at.
+    const stack = new Stack(new App({ outdir, context: { 'aws:cdk:disable-asset-staging': true } }), 'Varve');
+    also(new EventLog(stack, 'Log', typeof props === 'function' ? props(stack) : props), stack);
+    return Template.fromStack(stack);
+  } finally {
+    rmSync(outdir, { recursive: true });
+  }
 }
