@@ -16,6 +16,8 @@ export interface HistoryOptions {
   random: () => number;
   plainWriters: number;
   producers: number;
+  /** Above the ids of producers that are somebody else's; default 0. */
+  producersFrom?: number;
   /** Calls of each plain writer, of one to three batches; pairs of batches of each producer. */
   appends: number;
 }
@@ -88,7 +90,7 @@ export async function writeHistory(options: HistoryOptions): Promise<Told[]> {
 
   await Promise.all([
     ...Array.from({ length: options.plainWriters }, plain),
-    ...Array.from({ length: options.producers }, (_, id) => producer(id + 1)),
+    ...Array.from({ length: options.producers }, (_, i) => producer((options.producersFrom ?? 0) + i + 1)),
   ]);
   return told;
 }

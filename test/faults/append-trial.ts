@@ -4,8 +4,9 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { systemRandom } from '../../lib/ids.ts';
 import { openCatalog } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
 import { openTable } from '../../lib/stores/catalog/dynamodb/table.ts';
+import type { TopicIdPartition } from '../../lib/stores/catalog/partitions.ts';
 import { seeded } from '../support/random.ts';
-import { judgeHistory, type Verdict, writeHistory } from './append-history.ts';
+import { judgeHistory, type Told, type Verdict, writeHistory } from './append-history.ts';
 import { type FaultInjector, type Faults, injectFaults, NO_FAULTS } from './inject.ts';
 import { type Hook, through } from './transport.ts';
 
@@ -25,6 +26,7 @@ export interface AppendTrial {
   processes?: number;
   plainWriters?: number;
   producers?: number;
+  producersFrom?: number;
   /** Calls of each plain writer, and pairs of batches of each producer. */
   appends: number;
 }
@@ -44,26 +46,54 @@ export const USUAL: Faults = {
 export const DOUBLING: Faults = { ...USUAL, lost: 0.03, late: 0.03, doubled: 0.03 };
 
 /** Writers append through processes of the product's own code, over a bad network; then the log is read over a good one. */
-export async function tryAppends(trial: AppendTrial): Promise<Verdict & { faults: FaultInjector['counts'] }> {
-  const { client, mark, clock = systemClock, processes = 4, plainWriters = 8, producers = 6, appends } = trial;
+export function tryAppends(trial: AppendTrial): Promise<Verdict & { faults: FaultInjector['counts'] }> {
+  return judged(trial, (partitions) => writeThrough(trial, partitions));
+}
+
+/** Makes a topic, has it written to, and holds it against what the writers were told. */
+export async function judged(
+  trial: Pick<AppendTrial, 'client' | 'table' | 'clock' | 'partitions'>,
+  write: (partitions: readonly TopicIdPartition[]) => Promise<Written>,
+): Promise<Verdict & Pick<Written, 'faults'>> {
+  const { client, table, clock = systemClock } = trial;
+  const clean = await openCatalog(openTable({ client, table, clock }), { clock, random: systemRandom });
+  try {
+    const count = trial.partitions ?? 1;
+    const topic = { name: randomUUID(), id: randomUUID(), partitions: count, config: {}, created: 0 };
+    await clean.topics.create(topic);
+    const partitions = Array.from({ length: count }, (_, partition) => ({ topicId: topic.id, partition }));
+    const { told, faults } = await write(partitions);
+    return { ...(await judgeHistory(clean, partitions, told)), faults };
+  } finally {
+    await clean.close();
+  }
+}
+
+export interface Written {
+  told: Told[];
+  faults: FaultInjector['counts'];
+}
+
+/** The writers alone. */
+export async function writeThrough(trial: AppendTrial, partitions: readonly TopicIdPartition[]): Promise<Written> {
+  const { client, mark, clock = systemClock, processes = 4, plainWriters = 8, producers = 6 } = trial;
   const random = seeded(trial.seed);
   const injected = injectFaults(trial.faults, random);
   const hooks = [...(trial.plant ? [trial.plant] : []), trial.hook?.(injected) ?? injected.hook];
-  const table = { table: trial.table, clock };
-  const clean = await openCatalog(openTable({ ...table, client }), { clock, random: systemRandom });
   const catalogs = await Promise.all(
     Array.from({ length: processes }, () =>
-      openCatalog(openTable({ ...table, client: through(client, ...hooks) }), { clock, random: systemRandom, mark }),
+      openCatalog(openTable({ table: trial.table, clock, client: through(client, ...hooks) }), {
+        clock,
+        random: systemRandom,
+        mark,
+      }),
     ),
   );
   try {
-    const topic = { name: randomUUID(), id: randomUUID(), partitions: trial.partitions ?? 1, config: {}, created: 0 };
-    await clean.topics.create(topic);
-    const partitions = Array.from({ length: topic.partitions }, (_, partition) => ({ topicId: topic.id, partition }));
-    const told = await writeHistory({ clock, catalogs, partitions, random, plainWriters, producers, appends });
+    const told = await writeHistory({ ...trial, clock, catalogs, partitions, random, plainWriters, producers });
     await injected.settled();
-    return { ...(await judgeHistory(clean, partitions, told)), faults: injected.counts };
+    return { told, faults: injected.counts };
   } finally {
-    await Promise.all([clean, ...catalogs].map((catalog) => catalog.close()));
+    await Promise.all(catalogs.map((catalog) => catalog.close()));
   }
 }

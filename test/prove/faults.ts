@@ -1,19 +1,23 @@
 import { systemClock } from '../../lib/clock.ts';
 import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
 import { RIGHT } from '../faults/append-history.ts';
-import { DOUBLING, tryAppends, USUAL } from '../faults/append-trial.ts';
+import { type AppendTrial, DOUBLING, tryAppends, USUAL } from '../faults/append-trial.ts';
 import { dynoxideMissing, startDynoxide } from '../support/dynoxide.ts';
+import { tryFrozenAppends } from './frozen-appends.ts';
 import { count, type Proof } from './trial.ts';
 
 const PARTITIONS = 4;
 const PROCESSES = 8;
 const PLAIN_WRITERS = 20;
 const PRODUCERS = 12;
+/** Of these seeds the writers are in so many processes of the machine, which are stopped for up to 3 s now and then. */
+const FROZEN_SEEDS = 2;
+const GROUPS = 4;
 
 /**
  * 32 writers append to DynamoDB through 8 processes of the product's own code while one request in ten is lost, late or doubled,
  * and others are throttled, broken or frozen; then every partition is read back. Half of the seeds with each kind of mark; only
- * the self mark meets doubled requests. On dynoxide, or on the engine at AWS_ENDPOINT_URL.
+ * the self mark meets doubled requests. Two seeds more with the writers in four processes that are frozen by SIGSTOP. On dynoxide, or on the engine at AWS_ENDPOINT_URL.
  */
 export const prove: Proof = async ({ size, seed, figure, claim, skip }) => {
   const endpoint = process.env.AWS_ENDPOINT_URL;
@@ -28,10 +32,11 @@ export const prove: Proof = async ({ size, seed, figure, claim, skip }) => {
     const total: Record<string, number> = {};
     const fewest = { acknowledged: Number.POSITIVE_INFINITY };
     const bad: Record<keyof typeof RIGHT, string[]> = { doubled: [], lost: [], wrong: [], disordered: [], altered: [] };
-    for (let i = 0; i < seeds; i += 1) {
+    let freezes = 0;
+    for (let i = 0; i < seeds + FROZEN_SEEDS; i += 1) {
       const begun = performance.now();
       const mark = i % 2 === 0 ? 'cancel' : 'self';
-      const { faults, ...verdict } = await tryAppends({
+      const trial: AppendTrial = {
         client,
         table,
         seed: seed + i,
@@ -43,7 +48,17 @@ export const prove: Proof = async ({ size, seed, figure, claim, skip }) => {
         producers: PRODUCERS,
         // A call and a pair are two batches each, on average.
         appends: Math.ceil(appends / 2 / (PLAIN_WRITERS + PRODUCERS)),
-      });
+      };
+      const divided = {
+        ...trial,
+        processes: PROCESSES / GROUPS,
+        plainWriters: PLAIN_WRITERS / GROUPS,
+        producers: PRODUCERS / GROUPS,
+      };
+      const isFrozen = i >= seeds;
+      const outcome = isFrozen ? await tryFrozenAppends(divided, GROUPS) : { ...(await tryAppends(trial)), freezes: 0 };
+      const { faults, freezes: times, ...verdict } = outcome;
+      freezes += times;
       for (const [name, value] of Object.entries({ ...verdict, ...faults })) total[name] = (total[name] ?? 0) + value;
       for (const name of Object.keys(RIGHT) as (keyof typeof RIGHT)[]) {
         if (verdict[name] > 0) bad[name].push(`--seed ${seed + i}: ${verdict[name]} with the ${mark} mark`);
@@ -56,10 +71,11 @@ export const prove: Proof = async ({ size, seed, figure, claim, skip }) => {
       );
       fewest.acknowledged = Math.min(fewest.acknowledged, verdict.acknowledged);
     }
-    figure('seeds, batches acknowledged', `${seeds}, ${count(total.acknowledged!)}`);
+    figure('seeds, batches acknowledged', `${seeds + FROZEN_SEEDS}, ${count(total.acknowledged!)}`);
     figure('batches of unknown outcome', count(total.unknown!));
     const faults = ['unsent', 'lost', 'late', 'doubled', 'busy', 'broken', 'frozen'];
     figure('requests', faults.map((name) => `${count(total[name]!)} ${name}`).join(', '));
+    claim('processes of writers were stopped while they wrote', freezes > 0, `${freezes} times`);
     claim(`each seed has ${count(appends)} batches acknowledged or nearly`, fewest.acknowledged >= appends * 0.9);
     claim('no acknowledged batch is lost', bad.lost.length === 0, bad.lost[0]);
     claim('no batch is there twice, acknowledged or not', bad.doubled.length === 0, bad.doubled[0]);
