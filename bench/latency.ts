@@ -4,7 +4,7 @@ import { openAws } from '../lib/open/aws.ts';
 import { openMemory } from '../lib/stores/objects/memory.ts';
 import { seeded } from '../test/support/random.ts';
 import { startEngines } from './aws/engines.ts';
-import { type Figure, median, quantile } from './figures.ts';
+import { type Figure, median, printTable, quantile } from './figures.ts';
 import { DELAYS } from './latency/delays.ts';
 import { callFunction } from './latency/function.ts';
 import { createTrace, type Taken, type Trace } from './latency/trace.ts';
@@ -75,7 +75,9 @@ export async function latency(_folder: string, scale: Scale): Promise<Figure[]> 
       showPaths(`produce ${one.what}`, produced);
       showPaths(`fetch ${one.what}`, fetched);
     }
-    return figures;
+    console.log(`  percentiles of ${scale.seconds * CALLS_A_SECOND} calls each`);
+    printTable(figures);
+    return [];
   } finally {
     process.env = before;
     await engines.close();
