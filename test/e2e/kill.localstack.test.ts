@@ -11,7 +11,9 @@ const log = await openAws({ client: { ...localstack, endpoint }, bucket, table }
 afterAll(() => log.close());
 
 const CALLERS = 6;
+/** At least, and of those that met a request: the processes that are killed may be idle. */
 const KILLS = 6;
+const HITS = 3;
 /** Requests of each caller at least, and records of each request. */
 const REQUESTS = 12;
 const RECORDS = 2;
@@ -40,10 +42,11 @@ it('loses nothing that it acknowledged, when the processes of functions are kill
   const until = performance.now() + LIMIT_MS;
   let kills = 0;
   let failed = 0;
+  const enough = () => kills >= KILLS && failed >= HITS;
 
   async function call(caller: Caller): Promise<void> {
     const { name, partition, producer, acknowledged } = caller;
-    for (let turn = 0; turn < REQUESTS || kills < KILLS; turn++) {
+    for (let turn = 0; turn < REQUESTS || !enough(); turn++) {
       for (let attempt = 0; ; attempt++) {
         expect(performance.now(), 'all is sent in time').toBeLessThan(until);
         // Without a producer id each attempt may be appended, so each has values of its own.
@@ -75,7 +78,7 @@ it('loses nothing that it acknowledged, when the processes of functions are kill
   }
 
   async function kill(): Promise<void> {
-    while (kills < KILLS) {
+    while (!enough()) {
       await delay(300 + Math.random() * 500);
       expect(performance.now(), 'there are processes to kill').toBeLessThan(until);
       const processes = await processesOf(endpoint, produce);
@@ -89,10 +92,7 @@ it('loses nothing that it acknowledged, when the processes of functions are kill
   // When they send, while processes of the function are killed
   await Promise.all([kill(), ...callers.map(call)]);
 
-  // Then kills met requests
-  expect(failed).toBeGreaterThan(0);
-
-  // and each partition is dense, and has every record where its caller was told
+  // Then each partition is dense, and has every record where its caller was told
   for (const partition of [0, 1]) {
     const found = new Map<number, string>();
     for await (const record of log.read(topic.name, { partition, follow: false })) {
