@@ -5,7 +5,7 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EventLog } from '../../cdk/event-log.ts';
-import { synthesized } from './synthesized.ts';
+import { freshApp, synthesized } from './synthesized.ts';
 
 const methodsOf = (template: Template) =>
   Object.values(template.findResources('AWS::ApiGateway::Method')).map(({ Properties }) => Properties);
@@ -186,7 +186,7 @@ describe('the EventLog construct', () => {
   });
 
   it('has metrics of its API', () => {
-    const stack = new Stack();
+    const stack = new Stack(freshApp());
     const at = { bucketName: 'theirs', tableName: 'theirs', apiId: 'abc123' };
     const named = EventLog.fromEventLogAttributes(stack, 'Named', { ...at, apiName: 'Varve-Log' });
     const metric = named.metricLatency({ statistic: 'p50' }).toMetricConfig().metricStat;
@@ -204,7 +204,7 @@ describe('the EventLog construct', () => {
   });
 
   it('is called where it was deployed when another stack uses it', () => {
-    const stack = new Stack(undefined, undefined, { env: { region: 'eu-central-1', account: '111122223333' } });
+    const stack = new Stack(freshApp(), 'Here', { env: { region: 'eu-central-1', account: '111122223333' } });
     const at = { bucketName: 'theirs', tableName: 'theirs', apiId: 'abc123' };
 
     const { api } = EventLog.fromEventLogAttributes(stack, 'Theirs', at);

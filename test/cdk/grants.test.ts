@@ -9,7 +9,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { httpDoor } from '../../lib/doors/http/http-door.ts';
 import { openMemory } from '../../lib/open/memory.ts';
 import { type Allows, allowing, rightsOf, type Statement } from './policies.ts';
-import { synthesized } from './synthesized.ts';
+import { freshApp, synthesized } from './synthesized.ts';
 
 /**
  * The matrix: who may ask for what the door answers. `topic` and `group` are grants for the topic or group in question; that
@@ -125,7 +125,7 @@ function granted(api: string, allows: (name: GrantName) => Allows): Granted {
 
 /** The same for a log of another stack, of which nothing has to be synthesized. */
 function grantedFor(topic: string, group: string): Granted {
-  const stack = new Stack();
+  const stack = new Stack(freshApp());
   const attributes = { bucketName: 'theirs', tableName: 'theirs', apiId: 'abc123', stageName: 'live' };
   const grants = giveAll(stack, EventLog.fromEventLogAttributes(stack, 'Theirs', attributes), topic, group);
   return granted('abc123/live', (name) =>
@@ -217,7 +217,7 @@ describe('grants', () => {
   });
 
   it('refuse names that would be more than themselves in an ARN', () => {
-    const stack = new Stack();
+    const stack = new Stack(freshApp());
     const attributes = { bucketName: 'theirs', tableName: 'theirs', apiId: 'abc123' };
     const { grants } = EventLog.fromEventLogAttributes(stack, 'Theirs', attributes);
     const caller = new iam.Role(stack, 'Caller', { assumedBy: new iam.AccountRootPrincipal() });

@@ -1,15 +1,15 @@
-import { App, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EventLog, type EventLogProps } from '../../cdk/event-log.ts';
-import { needBundles } from './synthesized.ts';
+import { freshApp, needBundles } from './synthesized.ts';
 
 beforeAll(needBundles);
 
 /** The rules of cdk-nag's AWS Solutions pack that a stack of one log breaks and does not explain. */
 function findings(props: (stack: Stack) => EventLogProps): string[] {
-  const app = new App();
+  const app = freshApp();
   const stack = new Stack(app, 'Varve');
   new EventLog(stack, 'Log', props(stack));
   return new AwsSolutionsChecks(app).validateScope(app).violations.map(({ ruleName }) => ruleName);
@@ -34,7 +34,7 @@ describe("cdk-nag's AWS Solutions pack", () => {
 
   it('is asked in earnest: what a log explains holds for itself alone', () => {
     // Given a log in a stack with a bucket of somebody else
-    const app = new App();
+    const app = freshApp();
     const stack = new Stack(app, 'Varve');
     new EventLog(stack, 'Log');
     new kms.Key(stack, 'Other');

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { afterAll } from 'vitest';
 import { buildFunctions } from '../../cdk/build-functions.ts';
 import { BUNDLES } from '../../cdk/bundles.ts';
 import { EventLog, type EventLogProps } from '../../cdk/event-log.ts';
@@ -13,19 +14,25 @@ export function needBundles(): void {
   if (!FUNCTIONS.every((name) => existsSync(join(BUNDLES, name)))) buildFunctions();
 }
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** An app that leaves nothing behind. The bundles are not copied: only what is said of them is looked at. */
+export function freshApp(): App {
+  const outdir = mkdtempSync(join(tmpdir(), 'varve-cdk-'));
+  folders.push(outdir);
+  return new App({ outdir, context: { 'aws:cdk:disable-asset-staging': true } });
+}
+
 /** A stack of one log, and what the test does to it before it is synthesized. */
 export function synthesized(
   props: EventLogProps | ((stack: Stack) => EventLogProps) = {},
   also: (log: EventLog, stack: Stack) => void = () => {},
 ): Template {
   needBundles();
-  const outdir = mkdtempSync(join(tmpdir(), 'varve-cdk-'));
-  try {
-    // The bundles are not copied there: only what is said of them is looked at.
-    const stack = new Stack(new App({ outdir, context: { 'aws:cdk:disable-asset-staging': true } }), 'Varve');
-    also(new EventLog(stack, 'Log', typeof props === 'function' ? props(stack) : props), stack);
-    return Template.fromStack(stack);
-  } finally {
-    rmSync(outdir, { recursive: true });
-  }
+  const stack = new Stack(freshApp(), 'Varve');
+  also(new EventLog(stack, 'Log', typeof props === 'function' ? props(stack) : props), stack);
+  return Template.fromStack(stack);
 }

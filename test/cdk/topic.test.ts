@@ -1,4 +1,4 @@
-import { App, CfnParameter, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { CfnParameter, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { EventLog } from '../../cdk/event-log.ts';
 import type { TopicProps } from '../../cdk/topic.ts';
 import { rightsOf } from './policies.ts';
-import { synthesized } from './synthesized.ts';
+import { freshApp, synthesized } from './synthesized.ts';
 
 const TYPE = 'Custom::VarveTopic';
 const withTopic = (id: string, props?: TopicProps) => synthesized({}, (log) => log.addTopic(id, props));
@@ -118,7 +118,7 @@ describe('a topic that a stack declares', () => {
   });
 
   it('may belong to the log of another stack, by a function in this one', () => {
-    const stack = new Stack(new App(), 'Consumer');
+    const stack = new Stack(freshApp(), 'Consumer');
     const log = EventLog.fromEventLogAttributes(stack, 'Log', {
       bucketName: 'theirs',
       tableName: 'theirs',
@@ -180,7 +180,7 @@ describe('a topic that a stack declares', () => {
   });
 
   it('is nothing that cdk-nag finds fault with', () => {
-    const app = new App();
+    const app = freshApp();
     new EventLog(new Stack(app, 'Varve'), 'Log').addTopic('orders', { partitions: 8 });
     const pack = new AwsSolutionsChecks(app);
     Validations.of(app).addPlugins(pack);
