@@ -8,3 +8,4 @@ export type { Meter } from './log/meter.ts';
 export { awsPrices, embeddedPrices, type Prices } from './log/placement.ts';
 export type { Producer } from './log/producer.ts';
 export type { ConfigEntry, CreateTopicOptions, TopicAdmin, TopicDescription } from './log/topics.ts';
+export type { UpkeepOptions, UpkeepReport, UpkeepRules } from './log/upkeep/upkeep.ts';
