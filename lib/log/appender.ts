@@ -10,7 +10,7 @@ import {
 import type { NewRecord } from '../format/records/record.ts';
 import type { ProducerBatch } from '../stores/catalog/partitions.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
-import type { AppendedRecord, AppendOptions, AppendRecord, Bytes } from './event-log.ts';
+import type { AppendedBatch, AppendedRecord, AppendOptions, AppendRecord, Bytes } from './event-log.ts';
 import type { Meter } from './meter.ts';
 import { partitionForKey } from './partitioner.ts';
 import { type Sealing, seal } from './sealed.ts';
@@ -26,7 +26,7 @@ export interface Appender {
     options: AppendOptions,
   ): Promise<(AppendedRecord | VarveError)[]>;
   /** One batch as it is. The partition must exist. */
-  appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedRecord>;
+  appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedBatch>;
 }
 
 export interface AppenderDeps {
@@ -132,7 +132,7 @@ export function createAppender({ writer, clock, meter, settings }: AppenderDeps)
     return answers;
   }
 
-  async function appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedRecord> {
+  async function appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedBatch> {
     const rules = settings(topic);
     if (batch.length > rules.maxMessageBytes) throw tooLarge(batch.length, rules.maxMessageBytes);
     const header = validateBatch(batch);
@@ -151,7 +151,7 @@ export function createAppender({ writer, clock, meter, settings }: AppenderDeps)
     const begun = clock.monotonic();
     const offset = await writer.append({ at, size: bytes.length, content: { batch: seal(bytes) } });
     meter.appended(header.lastOffsetDelta + 1, bytes.length, (clock.monotonic() - begun) / 1000);
-    return { partition, offset, timestamp: stamped ? now : header.maxTimestamp };
+    return { partition, offset, timestamp: stamped ? now : header.maxTimestamp, stamped };
   }
 
   return { append, appendBatch };

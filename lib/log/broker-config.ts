@@ -36,9 +36,10 @@ const OWN_KEYS: readonly ConfigKey[] = [
     'true',
     {},
     'Whether a topic that a Kafka client asks for is created when there is none.',
+    true,
   ),
   key('broker.rack', 'string', '', {}, 'The rack, or zone, of this broker.'),
-  key('connections.max.idle.ms', 'long', '600000', {}, 'Milliseconds after which an idle connection is closed.'),
+  key('connections.max.idle.ms', 'long', '600000', {}, 'Milliseconds after which an idle connection is closed.', true),
   key('default.replication.factor', 'int', '1', {}, 'Replicas of a topic. The stores below Varve replicate.'),
   key('delete.topic.enable', 'boolean', 'true', {}, 'Whether topics can be deleted.'),
   key(
@@ -89,6 +90,7 @@ const OWN_KEYS: readonly ConfigKey[] = [
     '3000',
     {},
     'How long a new group waits for more members before it is first assigned.',
+    true,
   ),
   key(
     'group.max.session.timeout.ms',
@@ -96,14 +98,16 @@ const OWN_KEYS: readonly ConfigKey[] = [
     '1800000',
     {},
     'The longest session timeout that a classic member may ask for.',
+    true,
   ),
-  key('group.max.size', 'int', '2147483647', { min: 1 }, 'The most members of a group.'),
+  key('group.max.size', 'int', '2147483647', { min: 1 }, 'The most members of a group.', true),
   key(
     'group.min.session.timeout.ms',
     'int',
     '6000',
     {},
     'The shortest session timeout that a classic member may ask for.',
+    true,
   ),
   key(
     'log.retention.check.interval.ms',
@@ -113,8 +117,8 @@ const OWN_KEYS: readonly ConfigKey[] = [
     'Milliseconds between two looks for what is to be deleted.',
     true,
   ),
-  key('max.connections', 'int', '2147483647', { min: 0 }, 'The most connections to this broker.'),
-  key('node.id', 'int', '0', { min: 0 }, 'The id of this broker.'),
+  key('max.connections', 'int', '2147483647', { min: 0 }, 'The most connections to this broker.', true),
+  key('node.id', 'int', '0', { min: 0 }, 'The id of this broker.', true),
   key(
     'num.partitions',
     'int',
@@ -152,7 +156,7 @@ const OWN_KEYS: readonly ConfigKey[] = [
     { min: 1 },
     'How long an idle idempotent producer is remembered. Varve remembers one for 7 days or longer.',
   ),
-  key('socket.request.max.bytes', 'int', '104857600', { min: 1 }, 'The largest request.'),
+  key('socket.request.max.bytes', 'int', '104857600', { min: 1 }, 'The largest request.', true),
   key(
     'transaction.max.timeout.ms',
     'int',
@@ -191,6 +195,11 @@ export function parseBrokerConfig(pairs: readonly string[]): BrokerConfig {
     topicDefaults: topicDefaults(values),
     values,
   };
+}
+
+/** The value of a key of the broker's own, set or Kafka's. */
+export function brokerValue({ values }: BrokerConfig, name: string): string {
+  return values[name] ?? OWN.get(name)!.default;
 }
 
 /** Every broker key that there is, by name. */

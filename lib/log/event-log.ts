@@ -29,6 +29,11 @@ export interface AppendedRecord {
   timestamp: number;
 }
 
+export interface AppendedBatch extends AppendedRecord {
+  /** Whether the timestamp is the log's: `message.timestamp.type` is LogAppendTime. */
+  stamped: boolean;
+}
+
 export interface AppendOptions {
   /** Ends the wait, not the append: what was sent may still be appended. */
   signal?: AbortSignal;
@@ -78,6 +83,25 @@ export interface Fetched {
   logStart: number;
 }
 
+/** A partition, and where its reader is. */
+export interface Wanted {
+  topic: string;
+  partition: number;
+  offset: number;
+  /** Bytes of batches from this partition; at most 64 MiB. */
+  maxBytes: number;
+}
+
+export interface FetchAllOptions {
+  /** Bytes of batches in all; at least one whole batch is answered however large. At most 64 MiB. */
+  maxBytes: number;
+  /** Bytes that are worth an answer before `wait` is over. */
+  minBytes: number;
+  /** Milliseconds to wait for them. */
+  wait: number;
+  signal?: AbortSignal;
+}
+
 export interface Polled {
   /** From the offset that was asked for on. */
   records: LogRecord[];
@@ -119,13 +143,18 @@ export interface EventLog {
     partition: number,
     batch: Uint8Array,
     options?: Pick<AppendOptions, 'signal' | 'timeout'>,
-  ): Promise<AppendedRecord>;
+  ): Promise<AppendedBatch>;
 
   /** Records one by one. Control records are passed over. */
   read(topic: string, options?: ReadOptions): AsyncIterable<ReadRecord>;
 
   /** Raw batches from `offset` on. */
   fetch(topic: string, partition: number, offset: number, options?: FetchOptions): Promise<Fetched>;
+
+  /**
+   * Raw batches of many partitions, in the order of the list as far as `maxBytes` goes. Answers at once when a partition fails.
+   */
+  fetchAll(wanted: readonly Wanted[], options: FetchAllOptions): Promise<(Fetched | VarveError)[]>;
 
   /** Decoded records from `offset` on; `maxRecords` default 10,000. */
   poll(
@@ -143,6 +172,9 @@ export interface EventLog {
     partition: number,
     timestamp: number,
   ): Promise<{ offset: number; timestamp: number } | undefined>;
+
+  /** The first record with the highest timestamp of the partition; undefined when there is no record. */
+  offsetOfMaxTimestamp(topic: string, partition: number): Promise<{ offset: number; timestamp: number } | undefined>;
 
   /** Records below `before` are no longer readable ('latest': all that there are). Answers the log start. */
   deleteRecords(topic: string, partition: number, before: number | 'latest'): Promise<number>;

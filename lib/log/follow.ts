@@ -65,7 +65,7 @@ export async function* follow(deps: FollowDeps, topic: Topic, options: ReadOptio
       if (endless) {
         const head = await deps.heads.get(of);
         if (head && offset >= head.highWatermark) {
-          await deps.heads.wait(of, offset, MAX_WAIT_MS, signal);
+          await deps.heads.wait([{ of, offset }], MAX_WAIT_MS, signal);
           if (signal.aborted) return;
         }
       }

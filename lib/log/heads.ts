@@ -14,9 +14,14 @@ export interface Heads {
   refresh(of: TopicIdPartition): Promise<Head | undefined>;
   /** The next `get` asks the catalog; whoever waits looks again. */
   forget(of: TopicIdPartition): void;
-  /** Resolves when the high watermark passes `offset`, when the head is forgotten, after `ms`, on abort, or on close. */
-  wait(of: TopicIdPartition, offset: number, ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves when a high watermark passes its offset, when such a head is forgotten, after `ms`, on abort, or on close. */
+  wait(positions: readonly Position[], ms: number, signal?: AbortSignal): Promise<void>;
   close(): void;
+}
+
+export interface Position {
+  of: TopicIdPartition;
+  offset: number;
 }
 
 /** What is known of all heads together, in entries; a head itself counts as HEAD_SIZE of them. */
@@ -113,35 +118,44 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
     polling = false;
   }
 
-  function wait(of: TopicIdPartition, offset: number, ms: number, signal?: AbortSignal): Promise<void> {
+  function wait(positions: readonly Position[], ms: number, signal?: AbortSignal): Promise<void> {
     if (closing.signal.aborted || signal?.aborted || ms <= 0) return Promise.resolve();
-    const key = keyOf(of);
-    const cached = known.get(key)?.head;
-    // Forgotten since the caller looked: it must look again.
-    if (!cached || cached.highWatermark > offset) return Promise.resolve();
-    if (waiting >= MAX_WAITERS) {
+    for (const { of, offset } of positions) {
+      const cached = known.get(keyOf(of))?.head;
+      // Forgotten since the caller looked: it must look again.
+      if (!cached || cached.highWatermark > offset) return Promise.resolve();
+    }
+    if (waiting + positions.length > MAX_WAITERS) {
       return Promise.reject(
         new VarveError('THROTTLING_QUOTA_EXCEEDED', `${MAX_WAITERS} reads wait already; try again later`),
       );
     }
-    waiting++;
+    waiting += positions.length;
     return new Promise((resolve) => {
-      const group = awaited.get(key) ?? { of, waiters: new Set() };
-      awaited.set(key, group);
-      const waiter: Waiter = {
-        offset,
-        wake() {
-          if (!group.waiters.delete(waiter)) return;
+      const joined: { key: string; group: Awaited; waiter: Waiter }[] = [];
+      let done = false;
+      const wake = () => {
+        if (done) return;
+        done = true;
+        for (const { key, group, waiter } of joined) {
+          group.waiters.delete(waiter);
           if (group.waiters.size === 0 && awaited.get(key) === group) awaited.delete(key);
-          waiting--;
-          cancel();
-          signal?.removeEventListener('abort', waiter.wake);
-          resolve();
-        },
+        }
+        waiting -= positions.length;
+        cancel();
+        signal?.removeEventListener('abort', wake);
+        resolve();
       };
-      const cancel = clock.schedule(ms, waiter.wake);
-      signal?.addEventListener('abort', waiter.wake, { once: true });
-      group.waiters.add(waiter);
+      for (const { of, offset } of positions) {
+        const key = keyOf(of);
+        const group = awaited.get(key) ?? { of, waiters: new Set() };
+        awaited.set(key, group);
+        const waiter: Waiter = { offset, wake };
+        group.waiters.add(waiter);
+        joined.push({ key, group, waiter });
+      }
+      const cancel = clock.schedule(ms, wake);
+      signal?.addEventListener('abort', wake, { once: true });
       if (catalog.shared && !polling) void poll();
     });
   }

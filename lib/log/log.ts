@@ -8,7 +8,16 @@ import type { ObjectStore } from '../stores/objects/objects.ts';
 import { createAppender } from './appender.ts';
 import { createBatches, DEFAULT_CACHE_BYTES } from './batches.ts';
 import type { BrokerConfig } from './broker-config.ts';
-import type { AppendedRecord, AppendOptions, AppendRecord, EventLog, FetchOptions, From } from './event-log.ts';
+import type {
+  AppendedBatch,
+  AppendedRecord,
+  AppendOptions,
+  AppendRecord,
+  EventLog,
+  FetchOptions,
+  From,
+} from './event-log.ts';
+import { fetchAll } from './fetch-all.ts';
 import { follow } from './follow.ts';
 import { createConsumer } from './groups/consumer.ts';
 import { createGroupAdmin } from './groups/group-admin.ts';
@@ -138,6 +147,10 @@ export function createLog(deps: LogDeps): EventLog {
     });
   }
 
+  function look(name: string, partition: number, offset: number) {
+    return on(name, partition, async (of) => ({ of, head: await reader.head(of, offset) }));
+  }
+
   /** The promise's outcome, unless time is up or the caller gives up first. What was begun goes on. */
   function within<T>(promise: Promise<T>, options: { timeout?: number; signal?: AbortSignal }): Promise<T> {
     const { timeout = DEFAULT_TIMEOUT_MS, signal } = options;
@@ -173,7 +186,7 @@ export function createLog(deps: LogDeps): EventLog {
     return answers;
   }
 
-  async function appendBatch(name: string, partition: number, batch: Uint8Array): Promise<AppendedRecord> {
+  async function appendBatch(name: string, partition: number, batch: Uint8Array): Promise<AppendedBatch> {
     return actOn(await cache.get(name, partition), async (topic) => {
       checkPartition(topic, partition);
       return appender.appendBatch(topic, partition, batch);
@@ -231,6 +244,11 @@ export function createLog(deps: LogDeps): EventLog {
       return on(topic, partition, (of) => reader.fetch(of, offset, options));
     },
 
+    async fetchAll(wanted, options) {
+      open();
+      return fetchAll({ reader, heads, clock, look }, wanted, options);
+    },
+
     async poll(topic, partition, offset, options) {
       return on(topic, partition, (of) => reader.poll(of, offset, options));
     },
@@ -245,6 +263,10 @@ export function createLog(deps: LogDeps): EventLog {
 
     async offsetAt(topic, partition, timestamp) {
       return on(topic, partition, (of) => reader.offsetAt(of, timestamp));
+    },
+
+    async offsetOfMaxTimestamp(topic, partition) {
+      return on(topic, partition, (of) => reader.offsetOfMaxTimestamp(of));
     },
 
     async deleteRecords(topic, partition, before) {

@@ -10,9 +10,17 @@ import type { Heads } from './heads.ts';
 import type { Meter } from './meter.ts';
 
 export interface Reader {
-  fetch(of: TopicIdPartition, offset: number, options?: FetchOptions): Promise<Fetched>;
+  /** The head, with `offset` in its range: UNKNOWN_TOPIC_OR_PARTITION or OFFSET_OUT_OF_RANGE is said only of the head as it is now. */
+  head(of: TopicIdPartition, offset: number): Promise<Head>;
+  fetch(of: TopicIdPartition, offset: number, options?: FetchOptions & StrictLimit): Promise<Fetched>;
   poll(of: TopicIdPartition, offset: number, options?: FetchOptions & { maxRecords?: number }): Promise<Polled>;
   offsetAt(of: TopicIdPartition, timestamp: number): Promise<{ offset: number; timestamp: number } | undefined>;
+  offsetOfMaxTimestamp(of: TopicIdPartition): Promise<{ offset: number; timestamp: number } | undefined>;
+}
+
+export interface StrictLimit {
+  /** A first batch that is larger than `maxBytes` is left out too. */
+  strict?: boolean;
 }
 
 export interface ReaderDeps {
@@ -42,7 +50,6 @@ export function createReader(deps: ReaderDeps): Reader {
     sizeCalculation: (records, bytes) => bytes.length + records.length * 128,
   });
 
-  /** The head, with `offset` in its range. Out of range is said only of the head as it is now. */
   async function headFor(of: TopicIdPartition, offset: number): Promise<Head> {
     for (const exact of [false, true]) {
       const head = await heads.get(of, exact);
@@ -68,8 +75,14 @@ export function createReader(deps: ReaderDeps): Reader {
     return found;
   }
 
-  /** Entries from the one that holds `offset` on: at least one, then as many as fit. */
-  async function locate(of: TopicIdPartition, offset: number, head: Head, maxBytes: number): Promise<Located[]> {
+  /** Entries from the one that holds `offset` on: at least one, unless it is `strict`, then as many as fit. */
+  async function locate(
+    of: TopicIdPartition,
+    offset: number,
+    head: Head,
+    maxBytes: number,
+    strict = false,
+  ): Promise<Located[]> {
     const located: Located[] = [];
     let bytes = 0;
     for (let at = offset; at < head.highWatermark; ) {
@@ -78,8 +91,8 @@ export function createReader(deps: ReaderDeps): Reader {
       let base = run.base;
       for (const entry of run.entries) {
         if (base + entry.count > at) {
-          if (located.length > 0 && (bytes + entry.length > maxBytes || located.length >= MAX_FETCH_ENTRIES))
-            return located;
+          const full = bytes + entry.length > maxBytes || located.length >= MAX_FETCH_ENTRIES;
+          if (full && (strict || located.length > 0)) return located;
           located.push({ of, base, entry, run });
           bytes += entry.length;
           at = base + entry.count;
@@ -90,21 +103,31 @@ export function createReader(deps: ReaderDeps): Reader {
     return located;
   }
 
-  async function load(of: TopicIdPartition, offset: number, head: Head, maxBytes: number): Promise<Uint8Array[]> {
-    const located = await locate(of, offset, head, maxBytes);
-    if (located.length === 0 && offset < head.highWatermark) {
+  async function load(
+    of: TopicIdPartition,
+    offset: number,
+    head: Head,
+    maxBytes: number,
+    strict: boolean,
+  ): Promise<Uint8Array[]> {
+    const located = await locate(of, offset, head, maxBytes, strict);
+    if (located.length === 0 && offset < head.highWatermark && !strict) {
       throw new VarveError('KAFKA_STORAGE_ERROR', `offset ${offset} could not be found; read again`);
     }
     return batches.load(located);
   }
 
-  async function fetch(of: TopicIdPartition, offset: number, options: FetchOptions = {}): Promise<Fetched> {
-    const { maxBytes = DEFAULT_MAX_BYTES, wait = 0, signal } = options;
+  async function fetch(
+    of: TopicIdPartition,
+    offset: number,
+    options: FetchOptions & StrictLimit = {},
+  ): Promise<Fetched> {
+    const { maxBytes = DEFAULT_MAX_BYTES, wait = 0, strict = false, signal } = options;
     const until = clock.monotonic() + Math.min(wait, MAX_WAIT_MS);
     let head = await headFor(of, offset);
     for (let left = wait; offset === head.highWatermark && left > 0; left = until - clock.monotonic()) {
       if (signal?.aborted) break;
-      await heads.wait(of, offset, left, signal);
+      await heads.wait([{ of, offset }], left, signal);
       const before = head;
       head = await headFor(of, offset);
       if (head === before) break;
@@ -112,7 +135,7 @@ export function createReader(deps: ReaderDeps): Reader {
     const most = Math.min(maxBytes, MAX_FETCH_BYTES);
     const loaded = await again(of, async (isRepeat) => {
       if (isRepeat) head = await headFor(of, offset);
-      return load(of, offset, head, most);
+      return load(of, offset, head, most, strict);
     });
     if (loaded.length > 0) meter.fetched(loaded.reduce((sum, { length }) => sum + length, 0));
     return { batches: loaded, highWatermark: head.highWatermark, logStart: head.logStart };
@@ -192,7 +215,20 @@ export function createReader(deps: ReaderDeps): Reader {
     return undefined;
   }
 
-  return { fetch, poll, offsetAt };
+  /** The tail's highest, unless an older entry is higher: each look-up finds one that is higher still, as a rule none. */
+  async function offsetOfMaxTimestamp(of: TopicIdPartition) {
+    const head = await heads.get(of, true);
+    if (!head) throw unknownPartition();
+    let highest = -1;
+    for (const entry of head.tail.entries) highest = Math.max(highest, entry.maxTimestamp);
+    for (let run = await partitions.findTimestamp(of, highest + 1); run; ) {
+      highest = run.entries[0]!.maxTimestamp;
+      run = await partitions.findTimestamp(of, highest + 1);
+    }
+    return highest < 0 ? undefined : offsetAt(of, highest);
+  }
+
+  return { head: headFor, fetch, poll, offsetAt, offsetOfMaxTimestamp };
 }
 
 function keyOf(of: TopicIdPartition): string {

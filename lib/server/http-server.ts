@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { cannotListen } from './cannot-listen.ts';
 
 export interface HttpServer {
   /** The port that it really listens on. */
@@ -20,12 +21,6 @@ const LIMITS = {
   keepAlive: 65_000,
   headerBytes: 16_384,
 };
-const REASONS: Record<string, string> = {
-  EADDRINUSE: 'another process does; choose another port with --http-port',
-  EADDRNOTAVAIL: 'this machine does not have the address',
-  EACCES: 'the system does not allow it; choose a port above 1023',
-};
-
 /** Rejects with what keeps it from listening: the port is taken, not allowed, or the address is not this machine's. */
 export async function listen(app: Hono, host: string, port: number): Promise<HttpServer> {
   const server = createAdaptorServer({
@@ -60,11 +55,8 @@ export async function listen(app: Hono, host: string, port: number): Promise<Htt
   });
 
   server.listen(port, host);
-  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
-    const why = REASONS[error.code ?? ''] ?? error.message;
-    throw Object.assign(new Error(`Cannot listen on ${host}, port ${port}: ${why}.`, { cause: error }), {
-      code: error.code,
-    });
+  await once(server, 'listening').catch((error) => {
+    throw cannotListen(error, host, port, '--http-port');
   });
 
   return {

@@ -4,10 +4,13 @@ import { type Logger, pino } from 'pino';
 import { systemClock } from '../clock.ts';
 import { httpDoor } from '../doors/http/http-door.ts';
 import { prometheusMetrics } from '../doors/http/prometheus.ts';
-import { parseBrokerConfig } from '../log/broker-config.ts';
+import { startKafkaGateway } from '../doors/kafka/gateway.ts';
+import { systemRandom } from '../ids.ts';
+import { type BrokerConfig, parseBrokerConfig } from '../log/broker-config.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { UpkeepReport } from '../log/upkeep/upkeep.ts';
 import { openEmbedded } from '../open/embedded.ts';
+import { cannotListen } from './cannot-listen.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { listen } from './http-server.ts';
 import { inUrl, type ServerFlags, type ServerOptions, serverOptions } from './options.ts';
@@ -17,7 +20,7 @@ const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const PATIENCE = { drain: 8_000, close: 2_000, echo: 500 };
 
 /**
- * Runs the log of a data folder behind its HTTP door until SIGTERM or SIGINT: then it takes no more, finishes what is in flight,
+ * Runs the log of a data folder behind its HTTP and Kafka doors until SIGTERM or SIGINT: then it takes no more, finishes what is in flight,
  * and closes. A second signal, later, ends the process at once. Prints what runs on stdout, its own log on stderr. Answers the exit code.
  */
 export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = process.env): Promise<number> {
@@ -25,7 +28,7 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
   let log: EventLog | undefined;
   try {
     const options = serverOptions(flags, env);
-    const { nodeId } = parseBrokerConfig(options.config);
+    const config = parseBrokerConfig(options.config);
     const logger = pino({ name: 'varve', level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
     const metrics = prometheusMetrics({ process: true });
     const stopping = new AbortController();
@@ -39,18 +42,23 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
       logger,
       allowedHosts,
       corsOrigins,
-      brokerId: nodeId,
+      brokerId: config.nodeId,
       stopping: stopping.signal,
     });
     const server = await listen(door, options.host, options.httpPort);
+    const kafka = await startKafka(log, config, options, logger).catch(async (error) => {
+      await server.close(0);
+      throw error;
+    });
     const url = `http://${inUrl(options.host)}:${server.port}`;
-    process.stdout.write(welcome(url, options, await countTopics(log)));
-    logger.info({ url, data: options.data }, 'running');
+    const bootstrap = `${inUrl(options.host)}:${kafka.port}`;
+    process.stdout.write(welcome(url, bootstrap, options, await countTopics(log)));
+    logger.info({ url, kafka: bootstrap, data: options.data }, 'running');
 
     const stoppedBy = await stop.first;
     logger.info({ signal: stoppedBy }, 'stopping');
     stopping.abort();
-    await server.close(PATIENCE.drain);
+    await Promise.all([server.close(PATIENCE.drain), kafka.close(PATIENCE.drain)]);
     const closed = await Promise.race([log.close().then(() => true), after(PATIENCE.close)]);
     logger.info({}, closed ? 'stopped' : 'stopped before all was written; nothing of it was acknowledged');
     return closed ? EXIT.ok : EXIT.failed;
@@ -63,6 +71,14 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
   } finally {
     stop.ignore();
   }
+}
+
+async function startKafka(log: EventLog, config: BrokerConfig, options: ServerOptions, logger: Logger) {
+  const { host, kafkaPort: port, kafkaAdvertised: advertised } = options;
+  const door = { log, config, logger, clock: systemClock, random: systemRandom };
+  return startKafkaGateway({ ...door, host, port, ...(advertised && { advertised }) }).catch((error) => {
+    throw cannotListen(error, host, port, '--kafka-port');
+  });
 }
 
 /**
@@ -109,13 +125,14 @@ async function countTopics(log: EventLog): Promise<number> {
 /** Where the other commands look unless they are told. */
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
-function welcome(url: string, { data }: ServerOptions, topics: number): string {
+function welcome(url: string, bootstrap: string, { data }: ServerOptions, topics: number): string {
   const folder = relative(process.cwd(), data);
   const counted = topics === 1 ? '1 topic' : `${topics.toLocaleString('en-US')} topics`;
   const at = url === DEFAULT_URL ? '' : ` --url ${url}`;
   return `Varve is running.
 
   HTTP  ${url}
+  Kafka ${bootstrap}
   data  ${folder === '' || folder.startsWith('..') ? data : folder} (${counted})
 
 Try, in another terminal:

@@ -8,6 +8,10 @@ export interface ServerFlags {
   host?: string;
   /** Port of the HTTP door, 0 for a free one. VARVE_HTTP_PORT; default 8080. */
   httpPort?: string | number;
+  /** Port of the Kafka door, 0 for a free one. VARVE_KAFKA_PORT; default 9092. */
+  kafkaPort?: string | number;
+  /** `host:port` that Kafka clients are told to come to. VARVE_KAFKA_ADVERTISED; default the address that they came to. */
+  kafkaAdvertised?: string;
   /** The data folder. VARVE_DATA; default `.varve`. */
   data?: string;
   /** Kafka's broker configuration as `key=value`. */
@@ -23,6 +27,8 @@ export interface ServerFlags {
 export interface ServerOptions {
   host: string;
   httpPort: number;
+  kafkaPort: number;
+  kafkaAdvertised?: { host: string; port: number };
   /** Absolute. */
   data: string;
   config: readonly string[];
@@ -48,9 +54,12 @@ export function serverOptions(flags: ServerFlags, env: NodeJS.ProcessEnv): Serve
   if (!LOG_LEVELS.includes(logLevel)) {
     throw new VarveError('INVALID_REQUEST', `VARVE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`);
   }
+  const advertised = flags.kafkaAdvertised ?? env.VARVE_KAFKA_ADVERTISED;
   return {
     host,
-    httpPort: portOf(flags.httpPort ?? env.VARVE_HTTP_PORT ?? 8080),
+    httpPort: portOf('HTTP', flags.httpPort ?? env.VARVE_HTTP_PORT ?? 8080),
+    kafkaPort: portOf('Kafka', flags.kafkaPort ?? env.VARVE_KAFKA_PORT ?? 9092),
+    ...(advertised !== undefined && { kafkaAdvertised: endpointOf(advertised) }),
     data: resolve(flags.data ?? env.VARVE_DATA ?? '.varve'),
     config: flags.config ?? [],
     allowedHosts: [...(loopback ? [] : ownNames(host)), ...(flags.allowHost ?? [])],
@@ -68,10 +77,25 @@ export function inUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function portOf(port: string | number): number {
+function endpointOf(advertised: string): { host: string; port: number } {
+  const [, host, port] = /^(?:\[([0-9a-f:.]+)\]|[^:\s]+):(\d{1,5})$/i.exec(advertised) ?? [];
+  const name = host ?? advertised.slice(0, advertised.lastIndexOf(':'));
+  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    throw new VarveError(
+      'INVALID_REQUEST',
+      'The advertised address of the Kafka door is host:port, such as log.example:9092.',
+    );
+  }
+  return { host: name, port: Number(port) };
+}
+
+function portOf(door: string, port: string | number): number {
   const number = /^\d{1,5}$/.test(String(port)) ? Number(port) : Number.NaN;
   if (number <= 65_535) return number;
-  throw new VarveError('INVALID_REQUEST', 'The HTTP port must be a whole number from 0 to 65535; 0 is any free one.');
+  throw new VarveError(
+    'INVALID_REQUEST',
+    `The ${door} port must be a whole number from 0 to 65535; 0 is any free one.`,
+  );
 }
 
 function originOf(origin: string): string {

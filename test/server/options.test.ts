@@ -8,6 +8,7 @@ describe('the options of the server', () => {
     expect(serverOptions({}, {})).toEqual({
       host: '127.0.0.1',
       httpPort: 8080,
+      kafkaPort: 9092,
       data: resolve('.varve'),
       config: [],
       allowedHosts: [],

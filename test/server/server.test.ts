@@ -75,7 +75,7 @@ describe('varve server', () => {
     const other = await mkdtemp(join(tmpdir(), 'varve-server-'));
     try {
       const runs = await Promise.all([
-        run('--http-port', '0', '--data', data),
+        run('--http-port', '0', '--kafka-port', '0', '--data', data),
         run('--http-port', '99999', '--data', other),
         run('--host', '0.0.0.0', '--data', other),
         run('--config', 'no.such.key=1', '--data', other),

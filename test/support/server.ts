@@ -11,6 +11,8 @@ const MAX_OUTPUT = 64 * 1024;
 export interface ServerProcess {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
+  /** `127.0.0.1:PORT` of the Kafka door. */
+  readonly kafka: string;
   readonly pid: number;
   /** Milliseconds from the start of the process to the first answer of /health that says it is well. */
   readonly startedIn: number;
@@ -46,6 +48,8 @@ export async function startServer(data: string, options: ServerOptions = {}): Pr
     COMMAND,
     'server',
     '--http-port',
+    '0',
+    '--kafka-port',
     '0',
     '--data',
     data,
@@ -85,6 +89,7 @@ export async function startServer(data: string, options: ServerOptions = {}): Pr
   }
   return {
     url,
+    kafka: /Kafka +(\S+:\d+)/.exec(printed)?.[1] ?? '',
     pid: child.pid!,
     startedIn: performance.now() - begun,
     output: () => printed,

@@ -5,9 +5,14 @@ import { several } from './options.ts';
 export function addServer(program: Command, ended: (code: number) => void): void {
   program
     .command('server')
-    .description('run a log on this machine, behind HTTP, until Ctrl+C')
+    .description('run a log on this machine, behind HTTP and the Kafka protocol, until Ctrl+C')
     .option('--host <address>', 'address to listen on (VARVE_HOST; default 127.0.0.1)')
     .option('--http-port <port>', 'port of the HTTP door, 0 for a free one (VARVE_HTTP_PORT; default 8080)')
+    .option('--kafka-port <port>', 'port of the Kafka door, 0 for a free one (VARVE_KAFKA_PORT; default 9092)')
+    .option(
+      '--kafka-advertised <host:port>',
+      'where Kafka clients are told to come (VARVE_KAFKA_ADVERTISED; default where they came)',
+    )
     .option('--data <folder>', 'where the log is kept (VARVE_DATA; default .varve)')
     .option('--config <key=value>', "Kafka's broker configuration, such as num.partitions=4; repeatable", several)
     .option('--insecure', 'listen where other machines can reach it, without credentials')

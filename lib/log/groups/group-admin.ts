@@ -8,8 +8,8 @@ import type { Head, TopicIdPartition } from '../../stores/catalog/partitions.ts'
 import { checkListLimit } from '../list-limit.ts';
 import { nameFault, unknownTopic } from '../topic-name.ts';
 import { checkGroupId } from './group-id.ts';
-import { nonEmpty, withGroup } from './group-lease.ts';
-import type { GroupAdmin, GroupOffset } from './groups.ts';
+import { nonEmpty, takeGroup, withGroup } from './group-lease.ts';
+import type { GroupAdmin, GroupOffset, HeldGroup } from './groups.ts';
 
 const MAX_METADATA_BYTES = 4_096;
 const LOOK_UPS_AT_ONCE = 16;
@@ -31,18 +31,19 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
       .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
   }
 
-  async function locate(offsets: readonly GroupOffset[]): Promise<CommittedOffset[]> {
+  /** Each where it is kept, or why it cannot be kept. */
+  async function locate(offsets: readonly GroupOffset[]): Promise<(CommittedOffset | VarveError)[]> {
     const names = [...new Set(offsets.map(({ topic }) => topic))];
     const found = await each(names, (name) => (nameFault(name) ? Promise.resolve(undefined) : topics.get(name)));
     const byName = new Map(names.map((name, i) => [name, found[i]]));
     return offsets.map(({ topic: name, partition, offset, metadata }) => {
       const topic = byName.get(name);
-      if (!topic) throw unknownTopic(name);
+      if (!topic) return unknownTopic(name);
       if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions) {
-        throw unknownPartition(name, partition);
+        return unknownPartition(name, partition);
       }
       if (metadata !== undefined && Buffer.byteLength(metadata) > MAX_METADATA_BYTES) {
-        throw new VarveError(
+        return new VarveError(
           'OFFSET_METADATA_TOO_LARGE',
           `The metadata of an offset has at most ${MAX_METADATA_BYTES} bytes.`,
         );
@@ -86,7 +87,7 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
     async commit(group, offsets) {
       checkGroupId(group);
       if (offsets.length === 0) return;
-      const located = await locate(offsets);
+      const located = (await locate(offsets)).map(orThrow);
       if (new Set(located.map(keyOf)).size < located.length) {
         throw new VarveError('INVALID_REQUEST', 'A partition is named twice: give one offset for each.');
       }
@@ -95,11 +96,38 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
       if (outcome === 'fenced') throw nonEmpty(group);
     },
 
+    async hold(group) {
+      checkGroupId(group);
+      const lease = await takeGroup(leaseDeps, group);
+      const act = async <T>(run: () => Promise<T | 'fenced'>): Promise<T> => {
+        const outcome = lease.holds() ? await run() : 'fenced';
+        if (outcome !== 'fenced') return outcome;
+        void lease.release();
+        throw new VarveError('ILLEGAL_GENERATION', `Another process has taken the group "${group}" over.`);
+      };
+      return {
+        lost: lease.lost,
+        async commit(offsets) {
+          const located = await locate(offsets);
+          const sound = located.filter((one): one is CommittedOffset => !(one instanceof VarveError));
+          if (sound.length > 0) await act(() => groups.commit(group, lease.generation, sound));
+          return located.map((one) => (one instanceof VarveError ? one : undefined));
+        },
+        delete: () => act(() => groups.delete(group)),
+        release: () => lease.release(),
+      } satisfies HeldGroup;
+    },
+
     async delete(group) {
       checkGroupId(group);
       if (!(await withGroup(leaseDeps, group, () => groups.delete(group)))) throw notFound(group);
     },
   };
+}
+
+function orThrow(located: CommittedOffset | VarveError): CommittedOffset {
+  if (located instanceof VarveError) throw located;
+  return located;
 }
 
 function toGroupOffset({ topic, partition, offset, metadata }: CommittedOffset): GroupOffset {

@@ -15,6 +15,7 @@ const STAND_BY_LAST_MS = 2_000;
 const ADMIN = 'admin:';
 const CONSUMER = 'consumer:';
 const ADMIN_PATIENCE_MS = 5_000;
+const TAKE_PATIENCE_MS = 500;
 
 export interface GroupLeaseDeps {
   leases: Leases;
@@ -23,7 +24,7 @@ export interface GroupLeaseDeps {
 }
 
 /** A group that is ours. Fences decide; the lease only says who should try. */
-export interface HeldGroup {
+export interface GroupLease {
   /** The lease's epoch: rises with every holder. */
   readonly generation: number;
   /** Aborts when the lease was lost, or can no longer be relied on, or was released. */
@@ -39,7 +40,7 @@ export async function holdGroup(
   deps: GroupLeaseDeps,
   group: string,
   signal: AbortSignal,
-): Promise<HeldGroup | undefined> {
+): Promise<GroupLease | undefined> {
   const { leases, clock } = deps;
   const owner = ownerName(CONSUMER, deps.random);
   for (let pause = STAND_BY_FIRST_MS; !signal.aborted; pause = Math.min(pause * 2, STAND_BY_LAST_MS)) {
@@ -51,6 +52,19 @@ export async function holdGroup(
     await sleep(clock, pause, signal);
   }
   return undefined;
+}
+
+/** Takes the group and keeps it. NON_EMPTY_GROUP when it is not free within a moment. */
+export async function takeGroup(deps: GroupLeaseDeps, group: string): Promise<GroupLease> {
+  const patience = new AbortController();
+  const cancel = deps.clock.schedule(TAKE_PATIENCE_MS, () => patience.abort());
+  try {
+    const lease = await holdGroup(deps, group, patience.signal);
+    if (!lease) throw nonEmpty(group);
+    return lease;
+  } finally {
+    cancel();
+  }
 }
 
 /** Runs `act` under a generation of its own. NON_EMPTY_GROUP while a consumer holds the group. */
@@ -84,7 +98,7 @@ export function nonEmpty(group: string): VarveError {
   return new VarveError('NON_EMPTY_GROUP', `A consumer of the group "${group}" is running: close it first.`);
 }
 
-function keep({ leases, clock }: GroupLeaseDeps, acquired: Lease, sent: number): HeldGroup {
+function keep({ leases, clock }: GroupLeaseDeps, acquired: Lease, sent: number): GroupLease {
   const end = new AbortController();
   let lease = acquired;
   let released: Promise<void> | undefined;

@@ -1,3 +1,5 @@
+import type { VarveError } from '../../errors.ts';
+
 /** What a group has committed for one partition. */
 export interface GroupOffset {
   topic: string;
@@ -13,6 +15,23 @@ export interface GroupLag extends GroupOffset {
   lag: number;
 }
 
+/**
+ * A group that this process coordinates: consumers of the library and other coordinators stay out until it is released, or its
+ * process falls silent.
+ */
+export interface HeldGroup {
+  /** Aborts when it was lost or released: whatever is asked then is ILLEGAL_GENERATION. */
+  readonly lost: AbortSignal;
+  /**
+   * Commits what can be, whatever the partitions' ranges: for each offset an error, or undefined. Rejects when nothing was, or
+   * nobody knows.
+   */
+  commit(offsets: readonly GroupOffset[]): Promise<(VarveError | undefined)[]>;
+  /** False when there is no such group. */
+  delete(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
 /** Group ids are 1 to 255 bytes of UTF-8 without control characters (INVALID_GROUP_ID). */
 export interface GroupAdmin {
   /** Up to `limit` (default 1000, at most 10,000) group ids sorting after `after`. */
@@ -22,6 +41,8 @@ export interface GroupAdmin {
   lag(group: string): Promise<GroupLag[]>;
   /** Sets offsets; an offset outside the partition's range is OFFSET_OUT_OF_RANGE. NON_EMPTY_GROUP while a consumer runs. */
   commit(group: string, offsets: readonly GroupOffset[]): Promise<void>;
+  /** Takes the group; NON_EMPTY_GROUP while somebody else has it. */
+  hold(group: string): Promise<HeldGroup>;
   /** NON_EMPTY_GROUP while a consumer runs, GROUP_ID_NOT_FOUND when there is no such group. */
   delete(group: string): Promise<void>;
 }

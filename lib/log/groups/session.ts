@@ -7,7 +7,7 @@ import type { Heads } from '../heads.ts';
 import { MAX_WAIT_MS, type Reader } from '../reader.ts';
 import { unknownTopic } from '../topic-name.ts';
 import type { ConsumedBatch, ConsumerOptions } from './consumer.ts';
-import type { HeldGroup } from './group-lease.ts';
+import type { GroupLease } from './group-lease.ts';
 
 export interface SessionDeps {
   catalog: Catalog;
@@ -54,7 +54,7 @@ interface Lane {
 export function createSession(
   deps: SessionDeps,
   options: Required<Omit<ConsumerOptions, 'signal'>>,
-  held: HeldGroup,
+  held: GroupLease,
   signal: AbortSignal,
   onReady: () => void,
 ): Session {
@@ -174,7 +174,7 @@ export function createSession(
       const head = await lookUps(() => heads.get(of));
       if (!head) throw unknownTopic(topic);
       if (head.highWatermark !== offset) return;
-      await heads.wait(of, offset, MAX_WAIT_MS, signal);
+      await heads.wait([{ of, offset }], MAX_WAIT_MS, signal);
     }
   }
 

@@ -1,0 +1,58 @@
+/**
+ * DeleteTopics, versions 1 to 6: topics, by name or (version 6, KIP-516) by id.
+ *
+ * The name is free when this is answered. `delete.topic.enable` is shown and not enforced.
+ */
+import { VarveError } from '../../../errors.ts';
+import { type Call, defineApi } from '../api.ts';
+import { failure, NO_ERROR, numberOf } from '../failures.ts';
+import { array, int16, int32, NO_UUID, nullable, since, string, struct, until, uuid } from '../protocol/schema.ts';
+import { topicById } from '../topics.ts';
+
+export const deleteTopics = defineApi({
+  key: 20,
+  name: 'DeleteTopics',
+  versions: [1, 6],
+  flexible: 4,
+  request: struct({
+    topics: since(6, array(struct({ name: nullable(string), topicId: uuid }))),
+    topicNames: until(5, array(string)),
+    timeoutMs: int32,
+  }),
+  response: struct({
+    throttleTimeMs: since(1, int32),
+    responses: array(
+      struct({
+        name: nullable(string, 6),
+        topicId: since(6, uuid),
+        errorCode: int16,
+        errorMessage: since(5, nullable(string), null),
+      }),
+    ),
+  }),
+  async handle({ topics, topicNames }, call) {
+    const asked = [...topics, ...topicNames.map((name) => ({ name, topicId: NO_UUID }))];
+    return { responses: await Promise.all(asked.map((topic) => remove(call, topic))) };
+  },
+});
+
+async function remove({ gateway: { log } }: Call, asked: { name: string | null; topicId: string }) {
+  let { name, topicId } = asked;
+  try {
+    if ((name === null) === (topicId === NO_UUID)) {
+      throw new VarveError('INVALID_REQUEST', 'Name each topic by its name or by its id.');
+    }
+    if (name === null) {
+      name = (await topicById(log, topicId))?.name ?? null;
+      if (name === null) {
+        return { name, topicId, errorCode: numberOf('UNKNOWN_TOPIC_ID'), errorMessage: 'There is no such topic id.' };
+      }
+    } else {
+      topicId = (await log.topics.describe(name)).id;
+    }
+    await log.topics.delete(name);
+    return { name, topicId, errorCode: NO_ERROR };
+  } catch (error) {
+    return { name, topicId, ...failure(error) };
+  }
+}

@@ -1,0 +1,38 @@
+/** DescribeCluster, versions 0 and 1: the gateways. One for now. Controllers are no endpoint of their own (KIP-919). */
+import { defineApi } from '../api.ts';
+import { NO_ERROR, numberOf } from '../failures.ts';
+import { array, bool, int8, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
+import { NOT_TOLD } from '../topics.ts';
+
+const BROKERS = 1;
+
+export const describeCluster = defineApi({
+  key: 60,
+  name: 'DescribeCluster',
+  versions: [0, 1],
+  flexible: 0,
+  request: struct({ includeClusterAuthorizedOperations: bool, endpointType: since(1, int8, BROKERS) }),
+  response: struct({
+    throttleTimeMs: int32,
+    errorCode: int16,
+    errorMessage: nullable(string),
+    endpointType: since(1, int8, BROKERS),
+    clusterId: string,
+    controllerId: int32,
+    brokers: array(struct({ brokerId: int32, host: string, port: int32, rack: nullable(string) })),
+    clusterAuthorizedOperations: int32,
+  }),
+  handle({ endpointType }, { gateway: { log, config }, endpoint }) {
+    const known = endpointType === BROKERS;
+    return {
+      throttleTimeMs: 0,
+      errorCode: known ? NO_ERROR : numberOf('INVALID_REQUEST'),
+      errorMessage: known ? null : 'Only brokers can be described: there are no controllers.',
+      endpointType,
+      clusterId: log.clusterId,
+      controllerId: known ? config.nodeId : -1,
+      brokers: known ? [{ brokerId: config.nodeId, ...endpoint, rack: null }] : [],
+      clusterAuthorizedOperations: NOT_TOLD,
+    };
+  },
+});

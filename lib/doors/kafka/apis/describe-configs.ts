@@ -1,0 +1,100 @@
+/**
+ * DescribeConfigs, versions 1 to 4: the configuration of topics and of this gateway, with defaults, synonyms and documentation
+ * (KIP-226, KIP-569).
+ *
+ * Of the synonyms only the one that holds is told. Loggers (KIP-412) and clients' metrics (KIP-714) have no
+ * configuration here, groups (KIP-848) an empty one.
+ */
+import { VarveError } from '../../../errors.ts';
+import { brokerConfigEntries } from '../../../log/broker-config.ts';
+import type { ConfigEntry } from '../../../log/topics.ts';
+import { type Call, defineApi } from '../api.ts';
+import { CONFIG_SOURCE, CONFIG_TYPE, RESOURCE, sourceOf } from '../configs.ts';
+import { failure, NO_ERROR } from '../failures.ts';
+import { array, bool, int8, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
+
+export const describeConfigs = defineApi({
+  key: 32,
+  name: 'DescribeConfigs',
+  versions: [1, 4],
+  flexible: 4,
+  request: struct({
+    resources: array(struct({ resourceType: int8, resourceName: string, configurationKeys: nullable(array(string)) })),
+    includeSynonyms: since(1, bool),
+    includeDocumentation: since(3, bool),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    results: array(
+      struct({
+        errorCode: int16,
+        errorMessage: nullable(string),
+        resourceType: int8,
+        resourceName: string,
+        configs: array(
+          struct({
+            name: string,
+            value: nullable(string),
+            readOnly: bool,
+            configSource: since(1, int8, -1),
+            isSensitive: bool,
+            synonyms: since(1, array(struct({ name: string, value: nullable(string), source: int8 }))),
+            configType: since(3, int8),
+            documentation: since(3, nullable(string)),
+          }),
+        ),
+      }),
+    ),
+  }),
+  async handle({ resources, includeSynonyms, includeDocumentation }, call) {
+    const results = await Promise.all(
+      resources.map(async ({ resourceType, resourceName, configurationKeys }) => {
+        const resource = { resourceType, resourceName };
+        try {
+          const { entries, own, inherited } = await entriesOf(call, resourceType, resourceName);
+          const configs = entries
+            .filter(({ name }) => configurationKeys?.includes(name) ?? true)
+            .map((entry) => ({
+              name: entry.name,
+              value: entry.value,
+              readOnly: own !== CONFIG_SOURCE.topic,
+              configSource: sourceOf(entry, own, inherited),
+              isSensitive: false,
+              synonyms: includeSynonyms ? [synonymOf(entry, sourceOf(entry, own, inherited))] : [],
+              configType: CONFIG_TYPE[entry.type],
+              documentation: includeDocumentation ? entry.documentation : null,
+            }));
+          return { errorCode: NO_ERROR, errorMessage: null, ...resource, configs };
+        } catch (error) {
+          return { ...failure(error), ...resource, configs: [] };
+        }
+      }),
+    );
+    return { throttleTimeMs: 0, results };
+  },
+});
+
+function synonymOf({ name, value }: ConfigEntry, source: number) {
+  return { name, value, source };
+}
+
+async function entriesOf({ gateway: { log, config } }: Call, type: number, name: string) {
+  switch (type) {
+    case RESOURCE.topic: {
+      const { config: entries } = await log.topics.describe(name);
+      return { entries, own: CONFIG_SOURCE.topic, inherited: config.topicDefaults };
+    }
+    case RESOURCE.broker: {
+      if (name !== '' && name !== String(config.nodeId)) {
+        throw new VarveError('INVALID_REQUEST', `This is broker ${config.nodeId}; ask the other one itself.`);
+      }
+      // No name: what is set for all brokers while they run, and that is nothing.
+      const entries = name === '' ? [] : brokerConfigEntries(config);
+      return { entries, own: CONFIG_SOURCE.broker, inherited: {} };
+    }
+    case RESOURCE.group:
+      return { entries: [], own: CONFIG_SOURCE.standard, inherited: {} };
+    default:
+      throw new VarveError('INVALID_REQUEST', 'Only topics and brokers have configurations here.');
+  }
+}

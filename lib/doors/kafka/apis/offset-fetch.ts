@@ -1,0 +1,90 @@
+/**
+ * OffsetFetch, versions 1 to 9: where groups are, in some partitions or in all; several groups since version 8 (KIP-709). A partition
+ * without a committed offset has -1. Offsets of open transactions, which `requireStable` (KIP-447) waits for, do not exist
+ * yet. Members of KIP-848 (version 9) are none of ours: their ids and epochs are not looked at.
+ */
+import type { GroupOffset } from '../../../log/groups/groups.ts';
+import { type Call, defineApi } from '../api.ts';
+import { failureCode, NO_ERROR } from '../failures.ts';
+import { array, bool, int16, int32, int64, nullable, since, string, struct, until } from '../protocol/schema.ts';
+
+const SEVERAL = 8;
+
+const asked = struct({ name: string, partitionIndexes: array(int32) });
+const offset = {
+  partitionIndex: int32,
+  committedOffset: int64,
+  committedLeaderEpoch: since(5, int32, -1),
+  metadata: nullable(string),
+  errorCode: int16,
+};
+const answered = struct({ name: string, partitions: array(struct(offset)) });
+
+export const offsetFetch = defineApi({
+  key: 9,
+  name: 'OffsetFetch',
+  versions: [1, 9],
+  flexible: 6,
+  request: struct({
+    groupId: until(7, string),
+    topics: until(7, nullable(array(asked), 2)),
+    groups: since(
+      8,
+      array(
+        struct({
+          groupId: string,
+          memberId: since(9, nullable(string), null),
+          memberEpoch: since(9, int32, -1),
+          topics: nullable(array(asked)),
+        }),
+      ),
+    ),
+    requireStable: since(7, bool),
+  }),
+  response: struct({
+    throttleTimeMs: since(3, int32),
+    topics: until(7, array(answered)),
+    errorCode: since(2, until(7, int16)),
+    groups: since(8, array(struct({ groupId: string, topics: array(answered), errorCode: int16 }))),
+  }),
+  async handle({ groupId, topics, groups }, call) {
+    if (call.version < SEVERAL) return fetchGroup(call, groupId, topics);
+    return { groups: await Promise.all(groups.map((one) => fetchGroup(call, one.groupId, one.topics))) };
+  },
+});
+
+type Asked = readonly { name: string; partitionIndexes: readonly number[] }[] | null;
+
+async function fetchGroup({ gateway }: Call, groupId: string, topics: Asked) {
+  try {
+    const committed = await gateway.groups.offsets(groupId);
+    return { groupId, topics: topics ? pick(committed, topics) : all(committed), errorCode: NO_ERROR };
+  } catch (error) {
+    return { groupId, topics: [], errorCode: failureCode(error) };
+  }
+}
+
+function all(committed: readonly GroupOffset[]) {
+  return [...Map.groupBy(committed, ({ topic }) => topic)].map(([name, offsets]) => ({
+    name,
+    partitions: offsets.map((one) => entry(one.partition, one)),
+  }));
+}
+
+function pick(committed: readonly GroupOffset[], topics: NonNullable<Asked>) {
+  const known = new Map(committed.map((one) => [`${one.partition}@${one.topic}`, one]));
+  return topics.map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((partition) => entry(partition, known.get(`${partition}@${name}`))),
+  }));
+}
+
+function entry(partitionIndex: number, found: GroupOffset | undefined) {
+  return {
+    partitionIndex,
+    committedOffset: found?.offset ?? -1,
+    committedLeaderEpoch: -1,
+    metadata: found?.metadata ?? '',
+    errorCode: NO_ERROR,
+  };
+}

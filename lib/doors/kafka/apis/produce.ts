@@ -1,0 +1,98 @@
+/**
+ * Produce, versions 0 to 11: record batches, appended as they come.
+ *
+ * Versions 0 to 2 are advertised because older librdkafka otherwise sends nothing compressed; like all others they must
+ * carry batches of format 2. An answer means that the records are durable whatever `acks` asks for; 0 gets no answer. One batch a
+ * partition, as Kafka wants it since version 3. Idempotent producers: KIP-98, KIP-360. Errors of single records (KIP-467)
+ * and new leaders (KIP-951) are never told, as batches are refused whole and leaders do not move. Transactional batches are
+ * refused: INVALID_RECORD.
+ */
+import { VarveError } from '../../../errors.ts';
+import { splitBatches } from '../../../format/records/batch.ts';
+import { type Call, defineApi } from '../api.ts';
+import { failure, NO_ERROR, numberOf } from '../failures.ts';
+import { array, int16, int32, int64, nullable, records, since, string, struct, tagged } from '../protocol/schema.ts';
+
+const NO_ACKS = 0;
+const KNOWN_ACKS = [-1, 0, 1];
+const MAX_TIMEOUT_MS = 300_000;
+
+export const produce = defineApi({
+  key: 0,
+  name: 'Produce',
+  versions: [0, 11],
+  flexible: 9,
+  pipelined: true,
+  request: struct({
+    transactionalId: since(3, nullable(string), null),
+    acks: int16,
+    timeoutMs: int32,
+    topicData: array(
+      struct({ name: string, partitionData: array(struct({ index: int32, records: nullable(records) })) }),
+    ),
+  }),
+  response: struct({
+    responses: array(
+      struct({
+        name: string,
+        partitionResponses: array(
+          struct({
+            index: int32,
+            errorCode: int16,
+            baseOffset: int64,
+            logAppendTimeMs: since(2, int64, -1),
+            logStartOffset: since(5, int64, -1),
+            recordErrors: since(8, array(struct({ batchIndex: int32, batchIndexErrorMessage: nullable(string) }))),
+            errorMessage: since(8, nullable(string), null),
+            currentLeader: tagged(0, 10, struct({ leaderId: int32, leaderEpoch: int32 }), {
+              leaderId: -1,
+              leaderEpoch: -1,
+            }),
+          }),
+        ),
+      }),
+    ),
+    throttleTimeMs: since(1, int32),
+    nodeEndpoints: tagged(0, 10, array(struct({ nodeId: int32, host: string, port: int32, rack: nullable(string) }))),
+  }),
+  async handle({ acks, timeoutMs, topicData }, call) {
+    const responses = await Promise.all(
+      topicData.map(async ({ name, partitionData }) => ({
+        name,
+        partitionResponses: await Promise.all(
+          partitionData.map(({ index, records }) =>
+            KNOWN_ACKS.includes(acks)
+              ? append(call, name, index, records, timeoutMs)
+              : { index, errorCode: numberOf('INVALID_REQUIRED_ACKS'), baseOffset: -1 },
+          ),
+        ),
+      })),
+    );
+    if (acks !== NO_ACKS) return { responses };
+    const failed = responses.some((topic) => topic.partitionResponses.some(({ errorCode }) => errorCode !== NO_ERROR));
+    // As Kafka does: a connection that ends is all that such a producer can notice.
+    if (failed) throw new VarveError('INVALID_REQUEST', 'A request with acks=0 failed, which only its end can tell.');
+    return undefined;
+  },
+});
+
+async function append({ gateway }: Call, topic: string, index: number, set: Uint8Array | null, timeoutMs: number) {
+  const { log } = gateway;
+  try {
+    const timeout = Math.min(Math.max(timeoutMs, 1), MAX_TIMEOUT_MS);
+    const { offset, timestamp, stamped } = await log.appendBatch(topic, index, onlyBatch(set), { timeout });
+    return { index, errorCode: NO_ERROR, baseOffset: offset, logAppendTimeMs: stamped ? timestamp : -1 };
+  } catch (error) {
+    const failed = { index, baseOffset: -1, ...failure(error) };
+    if (!(error instanceof VarveError && error.code === 'UNKNOWN_PRODUCER_ID')) return failed;
+    // Java's producer decides by the log start whether its state was lost or its records were deleted.
+    const range = await log.offsets(topic, index).catch(() => undefined);
+    return { ...failed, logStartOffset: range?.earliest ?? -1 };
+  }
+}
+
+function onlyBatch(set: Uint8Array | null): Uint8Array {
+  const [batch, ...more] = set ? splitBatches(set) : [];
+  if (batch && more.length === 0) return batch;
+  throw new VarveError('INVALID_RECORD', 'A request holds one record batch for each partition that it names.');
+}

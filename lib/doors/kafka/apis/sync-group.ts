@@ -1,0 +1,45 @@
+/**
+ * SyncGroup, versions 0 to 5: the leader brings the assignment, every member takes its own; answered when the leader has. Protocol type and
+ * name are checked when they are told (version 5, KIP-559).
+ */
+import { defineApi } from '../api.ts';
+import { NO_ERROR, numberOf } from '../failures.ts';
+import { array, bytes, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
+
+const NOTHING = new Uint8Array(0);
+
+export const syncGroup = defineApi({
+  key: 14,
+  name: 'SyncGroup',
+  versions: [0, 5],
+  flexible: 4,
+  request: struct({
+    groupId: string,
+    generationId: int32,
+    memberId: string,
+    groupInstanceId: since(3, nullable(string), null),
+    protocolType: since(5, nullable(string), null),
+    protocolName: since(5, nullable(string), null),
+    assignments: array(struct({ memberId: string, assignment: bytes })),
+  }),
+  response: struct({
+    throttleTimeMs: since(1, int32),
+    errorCode: int16,
+    protocolType: since(5, nullable(string), null),
+    protocolName: since(5, nullable(string), null),
+    assignment: bytes,
+  }),
+  async handle(request, { gateway }) {
+    const answer = await gateway.groups.sync({
+      group: request.groupId,
+      generation: request.generationId,
+      memberId: request.memberId,
+      instanceId: request.groupInstanceId,
+      protocolType: request.protocolType,
+      protocolName: request.protocolName,
+      assignments: request.assignments,
+    });
+    if ('error' in answer) return { errorCode: numberOf(answer.error), assignment: NOTHING };
+    return { errorCode: NO_ERROR, ...answer };
+  },
+});

@@ -1,0 +1,27 @@
+import type { ConfigEntry } from '../../log/topics.ts';
+
+/** What a configuration can belong to, by Kafka's numbers. */
+export const RESOURCE = { topic: 2, broker: 4, group: 32 } as const;
+
+/** Where a value comes from, by Kafka's numbers. */
+export const CONFIG_SOURCE = { topic: 1, broker: 4, standard: 5 } as const;
+
+/** Types of values, by Kafka's numbers. */
+export const CONFIG_TYPE: Readonly<Record<ConfigEntry['type'], number>> = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  long: 5,
+  double: 6,
+  list: 7,
+};
+
+/** `own`: the source when somebody set the key; `inherited`: what the gateway's configuration gives. */
+export function sourceOf(
+  { name, isDefault }: ConfigEntry,
+  own: number,
+  inherited: Readonly<Record<string, string>>,
+): number {
+  if (!isDefault) return own;
+  return name in inherited ? CONFIG_SOURCE.broker : CONFIG_SOURCE.standard;
+}

@@ -1,0 +1,185 @@
+import type { Clock } from '../../../clock.ts';
+import { VarveError } from '../../../errors.ts';
+import type { Random } from '../../../ids.ts';
+import type { EventLog } from '../../../log/event-log.ts';
+import type { GroupOffset, HeldGroup } from '../../../log/groups/groups.ts';
+import { type KafkaErrorCode, numberOf } from '../failures.ts';
+import { createGroup, type Group, type GroupSettings, type Identity } from './group.ts';
+import type { JoinAnswer, JoinRequest, SyncAnswer, SyncRequest } from './member.ts';
+
+/**
+ * The groups of a gateway. One is taken when somebody asks for more than its offsets, and given back when it has been without
+ * members for a while: as long as it is held, no other process coordinates it, and its writes are fenced by the hold's
+ * epoch. A gateway that lost a group sends its members away, and they begin again wherever they are let in.
+ */
+export interface Coordinator {
+  join(request: JoinRequest): Promise<JoinAnswer>;
+  sync(request: SyncRequest): Promise<SyncAnswer>;
+  heartbeat(group: string, who: Identity, generation: number): Promise<KafkaErrorCode | undefined>;
+  leave(group: string, who: Identity): Promise<KafkaErrorCode | undefined>;
+  /** An error's number, or 0, for each offset. */
+  commit(group: string, who: Identity, generation: number, offsets: readonly GroupOffset[]): Promise<number[]>;
+  /** What is committed; nothing when there is no such group. */
+  offsets(group: string): Promise<GroupOffset[]>;
+  /** The group, if it is held here. */
+  known(group: string): Group | undefined;
+  delete(group: string): Promise<KafkaErrorCode | undefined>;
+  /** Sends everybody away and gives all groups back. */
+  close(): Promise<void>;
+}
+
+export interface CoordinatorSettings extends GroupSettings {
+  minSessionTimeout: number;
+  maxSessionTimeout: number;
+}
+
+/** Milliseconds that a group without members is held on to: who commits once commits again. */
+const LINGER_MS = 10_000;
+const MAX_GROUPS = 10_000;
+
+interface Slot {
+  group: Group;
+  held: HeldGroup;
+  cancelLinger(): void;
+}
+
+export function createCoordinator(deps: {
+  log: EventLog;
+  clock: Clock;
+  random: Random;
+  settings: CoordinatorSettings;
+}): Coordinator {
+  const { log, clock, settings } = deps;
+  const slots = new Map<string, Promise<Slot>>();
+  const ready = new Map<string, Slot>();
+  let closed = false;
+
+  async function take(id: string): Promise<Slot> {
+    const held = await log.groups.hold(id);
+    const slot: Slot = {
+      held,
+      group: createGroup(id, deps, () => linger(id, slot)),
+      cancelLinger() {},
+    };
+    held.lost.addEventListener('abort', () => drop(id, slot), { once: true });
+    if (held.lost.aborted) throw new VarveError('ILLEGAL_GENERATION', `The group "${id}" was lost at once.`);
+    ready.set(id, slot);
+    linger(id, slot);
+    return slot;
+  }
+
+  function drop(id: string, slot: Slot): void {
+    slot.cancelLinger();
+    slot.group.end('NOT_COORDINATOR');
+    if (ready.get(id) !== slot) return;
+    ready.delete(id);
+    slots.delete(id);
+  }
+
+  function linger(id: string, slot: Slot): void {
+    slot.cancelLinger();
+    slot.cancelLinger = clock.schedule(LINGER_MS, () => {
+      if (slot.group.members.size === 0 && slot.group.state === 'Empty') void slot.held.release();
+      else linger(id, slot);
+    });
+  }
+
+  /** The group, taken if need be; or why that cannot be. */
+  async function slotOf(id: string): Promise<Slot | KafkaErrorCode> {
+    if (closed) return 'COORDINATOR_NOT_AVAILABLE';
+    if (!slots.has(id) && slots.size >= MAX_GROUPS) return 'COORDINATOR_NOT_AVAILABLE';
+    const taken = slots.get(id) ?? take(id);
+    slots.set(id, taken);
+    try {
+      return await taken;
+    } catch (error) {
+      if (slots.get(id) === taken) slots.delete(id);
+      if (!(error instanceof VarveError)) throw error;
+      // Somebody else has it, perhaps a gateway that has just died: clients ask again.
+      return error.code === 'INVALID_GROUP_ID' ? error.code : 'COORDINATOR_NOT_AVAILABLE';
+    }
+  }
+
+  async function within<T>(id: string, refuse: (error: KafkaErrorCode) => T, act: (group: Group) => T | Promise<T>) {
+    const slot = await slotOf(id);
+    return typeof slot === 'string' ? refuse(slot) : act(slot.group);
+  }
+
+  const same = (error: KafkaErrorCode) => error;
+
+  return {
+    join(request) {
+      const refuse = (error: KafkaErrorCode): JoinAnswer => ({ error, memberId: request.memberId });
+      const { minSessionTimeout, maxSessionTimeout } = settings;
+      const { sessionTimeout } = request;
+      if (request.group === '') return Promise.resolve(refuse('INVALID_GROUP_ID'));
+      if (sessionTimeout < minSessionTimeout || sessionTimeout > maxSessionTimeout) {
+        return Promise.resolve(refuse('INVALID_SESSION_TIMEOUT'));
+      }
+      return within<JoinAnswer>(request.group, refuse, (group) => group.join(request));
+    },
+
+    sync(request) {
+      return within<SyncAnswer>(
+        request.group,
+        (error) => ({ error }),
+        (group) => group.sync(request),
+      );
+    },
+
+    heartbeat(id, who, generation) {
+      return within<KafkaErrorCode | undefined>(id, same, (group) => group.heartbeat(who, generation));
+    },
+
+    leave(id, who) {
+      return within<KafkaErrorCode | undefined>(id, same, (group) => group.leave(who));
+    },
+
+    async commit(id, who, generation, offsets) {
+      const all = (error: KafkaErrorCode) => offsets.map(() => numberOf(error));
+      const slot = await slotOf(id);
+      if (typeof slot === 'string') return all(slot);
+      const refused = slot.group.mayCommit(who, generation);
+      if (refused) return all(refused);
+      try {
+        const errors = await slot.held.commit(offsets);
+        return errors.map((error) => (error ? numberOf(error.code) : 0));
+      } catch (error) {
+        if (!(error instanceof VarveError)) throw error;
+        return all(error.code === 'ILLEGAL_GENERATION' ? 'NOT_COORDINATOR' : 'COORDINATOR_NOT_AVAILABLE');
+      }
+    },
+
+    async offsets(id) {
+      try {
+        return await log.groups.offsets(id);
+      } catch (error) {
+        if (error instanceof VarveError && error.code === 'GROUP_ID_NOT_FOUND') return [];
+        throw error;
+      }
+    },
+
+    known: (id) => ready.get(id)?.group,
+
+    async delete(id) {
+      const slot = await slotOf(id);
+      if (typeof slot === 'string') return slot;
+      if (slot.group.members.size > 0) return 'NON_EMPTY_GROUP';
+      try {
+        const deleted = await slot.held.delete();
+        return deleted ? undefined : 'GROUP_ID_NOT_FOUND';
+      } catch (error) {
+        if (error instanceof VarveError) return 'COORDINATOR_NOT_AVAILABLE';
+        throw error;
+      } finally {
+        await slot.held.release();
+      }
+    },
+
+    async close() {
+      closed = true;
+      for (const slot of ready.values()) slot.group.end('COORDINATOR_NOT_AVAILABLE');
+      await Promise.all([...ready.values()].map(({ held }) => held.release()));
+    },
+  };
+}

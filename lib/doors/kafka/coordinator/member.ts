@@ -1,0 +1,104 @@
+import type { KafkaErrorCode } from '../failures.ts';
+
+/** A way to assign partitions that a member can follow, and what it has to say under it. */
+export interface Protocol {
+  name: string;
+  metadata: Uint8Array;
+}
+
+export interface Refused {
+  error: KafkaErrorCode;
+}
+
+export interface JoinRequest {
+  group: string;
+  /** Empty: of a member that is new. */
+  memberId: string;
+  /** Of a static member (KIP-345). */
+  instanceId: string | null;
+  protocolType: string;
+  protocols: readonly Protocol[];
+  /** Milliseconds. */
+  sessionTimeout: number;
+  rebalanceTimeout: number;
+  clientId: string;
+  clientHost: string;
+  /** A new member gets its id first and comes again with it (KIP-394). */
+  idFirst: boolean;
+  /** The client understands that it leads and need not assign (KIP-814). */
+  canSkipAssignment: boolean;
+}
+
+export interface Joined {
+  memberId: string;
+  generation: number;
+  protocolType: string;
+  protocolName: string;
+  leader: string;
+  skipAssignment: boolean;
+  /** For the leader only. */
+  members: readonly { memberId: string; instanceId: string | null; metadata: Uint8Array }[];
+}
+
+/** With the id that was given when it is MEMBER_ID_REQUIRED. */
+export type JoinAnswer = Joined | (Refused & { memberId: string });
+
+export interface SyncRequest {
+  group: string;
+  generation: number;
+  memberId: string;
+  instanceId: string | null;
+  /** Null: not told. */
+  protocolType: string | null;
+  protocolName: string | null;
+  assignments: readonly { memberId: string; assignment: Uint8Array }[];
+}
+
+export interface Synced {
+  protocolType: string;
+  protocolName: string;
+  assignment: Uint8Array;
+}
+
+export type SyncAnswer = Synced | Refused;
+
+/** A member as the coordinator sees it. */
+export interface Member {
+  id: string;
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  sessionTimeout: number;
+  rebalanceTimeout: number;
+  protocols: readonly Protocol[];
+  assignment: Uint8Array;
+  /** Its JoinGroup or SyncGroup waits for the others. */
+  joining?: ((answer: JoinAnswer) => void) | undefined;
+  syncing?: ((answer: SyncAnswer) => void) | undefined;
+  cancelSession(): void;
+}
+
+export function metadataOf({ protocols }: Member, protocol: string): Uint8Array {
+  return protocols.find(({ name }) => name === protocol)?.metadata ?? new Uint8Array(0);
+}
+
+export function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ name, metadata }, i) => name === b[i]!.name && Buffer.compare(metadata, b[i]!.metadata) === 0)
+  );
+}
+
+/** Of the protocols that all members know, the one that most of them prefer. */
+export function selectProtocol(members: Iterable<Member>): string {
+  const all = [...members];
+  const common = all[0]!.protocols
+    .map(({ name }) => name)
+    .filter((name) => all.every(({ protocols }) => protocols.some((one) => one.name === name)));
+  const votes = new Map(common.map((name) => [name, 0]));
+  for (const { protocols } of all) {
+    const vote = protocols.find(({ name }) => votes.has(name))!.name;
+    votes.set(vote, votes.get(vote)! + 1);
+  }
+  return [...votes].reduce((best, one) => (one[1] > best[1] ? one : best))[0];
+}
