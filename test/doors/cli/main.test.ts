@@ -19,7 +19,10 @@ const run = (...args: string[]) => varve(door.url, args);
 describe('help', () => {
   test.each([
     [[], ['server', 'topic', 'produce', 'consume', 'group', '--url', 'VARVE_URL', 'Exit codes']],
-    [['server'], ['--host', '--http-port', '--data', '--config', '--insecure', '--allow-host', '--cors-origin']],
+    [
+      ['server'],
+      ['--host', '--http-port', '--kafka-port', '--data', '--config', '--insecure', '--allow-host', '--cors-origin'],
+    ],
     [['topic'], ['create', 'list', 'describe', 'alter', 'delete']],
     [
       ['topic', 'create'],

@@ -1,11 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { VarveError } from '../../../../lib/errors.ts';
 import { type Api, codecOf } from '../../../../lib/doors/kafka/api.ts';
 import { APIS } from '../../../../lib/doors/kafka/apis/apis.ts';
 import { inputOf } from '../../../../lib/doors/kafka/protocol/input.ts';
 import { output, partsOf } from '../../../../lib/doors/kafka/protocol/output.ts';
-import { type Context, covers, decode, encode, messages, type OfficialMessage, official, writable } from './official.ts';
+import { VarveError } from '../../../../lib/errors.ts';
+import {
+  type Context,
+  covers,
+  decode,
+  encode,
+  messages,
+  type OfficialMessage,
+  official,
+  writable,
+} from './official.ts';
 
 const RUNS = 25;
 
@@ -55,27 +64,30 @@ describe('every API that is served, in every version', () => {
     }
   });
 
-  test.each(cases)('%s %i: a request that is cut short is refused, and no other error comes of it', (name, version, api) => {
-    const message = official(`${name}Request`);
-    const context = contextOf(message, api, version);
-    const { request } = codecOf(api, version);
-    fc.assert(
-      fc.property(messages(message.fields, context), fc.nat(), fc.nat(), (value, cut, flip) => {
-        const whole = encode(message.fields, value, context);
-        if (whole.length === 0) return;
-        const short = whole.subarray(0, cut % whole.length);
-        expect(() => request.read(inputOf(short))).toThrow(VarveError);
-        const damaged = Buffer.from(whole);
-        damaged[flip % whole.length]! ^= 1 << (cut % 8);
-        try {
-          request.read(inputOf(damaged));
-        } catch (error) {
-          expect(error).toBeInstanceOf(VarveError);
-        }
-      }),
-      { numRuns: RUNS },
-    );
-  });
+  test.each(cases)(
+    '%s %i: a request that is cut short is refused, and no other error comes of it',
+    (name, version, api) => {
+      const message = official(`${name}Request`);
+      const context = contextOf(message, api, version);
+      const { request } = codecOf(api, version);
+      fc.assert(
+        fc.property(messages(message.fields, context), fc.nat(), fc.nat(), (value, cut, flip) => {
+          const whole = encode(message.fields, value, context);
+          if (whole.length === 0) return;
+          const short = whole.subarray(0, cut % whole.length);
+          expect(() => request.read(inputOf(short))).toThrow(VarveError);
+          const damaged = Buffer.from(whole);
+          damaged[flip % whole.length]! ^= 1 << (cut % 8);
+          try {
+            request.read(inputOf(damaged));
+          } catch (error) {
+            expect(error).toBeInstanceOf(VarveError);
+          }
+        }),
+        { numRuns: RUNS },
+      );
+    },
+  );
 });
 
 test('no API key is served twice', () => {

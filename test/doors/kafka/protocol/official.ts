@@ -26,7 +26,9 @@ export interface OfficialMessage {
 
 export function official(name: string): OfficialMessage {
   const text = readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8');
-  const message = JSON.parse(text.replace(/^\s*\/\/.*$/gm, '')) as OfficialMessage & { commonStructs?: OfficialField[] };
+  const message = JSON.parse(text.replace(/^\s*\/\/.*$/gm, '')) as OfficialMessage & {
+    commonStructs?: OfficialField[];
+  };
   const common = new Map((message.commonStructs ?? []).map((one) => [one.name, one.fields!]));
   const resolve = (field: OfficialField): OfficialField => {
     const fields = field.fields ?? common.get(field.type.replace('[]', ''));

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { CACHE, cached, command, here, type Provided, provide } from './cache.ts';
+
+/** Apache Kafka's jars. */
+export interface Java {
+  /** The command and arguments that run a main class, or a source file, with these. */
+  command(main: string, ...args: string[]): [string, ...string[]];
+}
+
+const TIMEOUT_MS = 600_000;
+/** The main classes behind the distribution's scripts. */
+export const TOOLS = {
+  'kafka-topics.sh': 'org.apache.kafka.tools.TopicCommand',
+  'kafka-console-producer.sh': 'org.apache.kafka.tools.ConsoleProducer',
+  'kafka-console-consumer.sh': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  'kafka-consumer-groups.sh': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  'kafka-configs.sh': 'kafka.admin.ConfigCommand',
+  'kafka-get-offsets.sh': 'org.apache.kafka.tools.GetOffsetShell',
+  'kafka-delete-records.sh': 'org.apache.kafka.tools.DeleteRecordsCommand',
+  'kafka-producer-perf-test.sh': 'org.apache.kafka.tools.ProducerPerformance',
+  'kafka-consumer-perf-test.sh': 'org.apache.kafka.tools.ConsumerPerformance',
+  'kafka-verifiable-producer.sh': 'org.apache.kafka.tools.VerifiableProducer',
+  'kafka-verifiable-consumer.sh': 'org.apache.kafka.tools.VerifiableConsumer',
+  'kafka-broker-api-versions.sh': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
+  'kafka-cluster.sh': 'org.apache.kafka.tools.ClusterTool',
+  'kafka-streams-groups.sh': 'org.apache.kafka.tools.streams.StreamsGroupCommand',
+  'connect-standalone.sh': 'org.apache.kafka.connect.cli.ConnectStandalone',
+} as const;
+
+/** Needs Java 17 and Maven; the jars are fetched once. */
+export function java(): Promise<Provided<Java>> {
+  return provide('Apache Kafka', async () => {
+    await command('java', ['-version'], TIMEOUT_MS);
+    const folder = await cached('java', 'java/pom.xml', async (to) => {
+      const pom = ['-f', here('java/pom.xml'), `-Dmaven.repo.local=${join(CACHE, 'm2')}`];
+      const copy = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${to}`];
+      await command('mvn', ['-q', '-B', ...pom, ...copy], TIMEOUT_MS);
+    });
+    const flags = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+    const log4j = `-Dlog4j2.configurationFile=file:${here('java/log4j2.properties')}`;
+    return {
+      command: (main, ...args) => ['java', ...flags, log4j, '-cp', join(folder, '*'), main, ...args],
+    };
+  });
+}

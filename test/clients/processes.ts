@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A command that runs, and what it has printed so far. */
+export interface Running {
+  output(): string;
+  /** SIGTERM, then SIGKILL; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface Finished {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+function begin([file, ...args]: readonly [string, ...string[]], cwd?: string): ChildProcess {
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], ...(cwd !== undefined && { cwd }) });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8');
+  return child;
+}
+
+/** Runs to the end; killed after `timeout` milliseconds, which answers code null. */
+export async function finish(
+  command: readonly [string, ...string[]],
+  { input = '', timeout = 60_000, cwd }: { input?: string; timeout?: number; cwd?: string } = {},
+): Promise<Finished> {
+  const child = begin(command, cwd);
+  let stdout = '';
+  let stderr = '';
+  child.stdout!.on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr!.on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdin!.on('error', () => {});
+  child.stdin!.end(input);
+  const cut = setTimeout(() => child.kill('SIGKILL'), timeout);
+  await once(child, 'close');
+  clearTimeout(cut);
+  return { code: child.exitCode, stdout, stderr };
+}
+
+export function start(command: readonly [string, ...string[]]): Running {
+  const child = begin(command);
+  const closed = once(child, 'close');
+  let printed = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (text: string) => {
+      printed += text;
+    });
+  }
+  return {
+    output: () => printed,
+    async stop() {
+      child.kill('SIGTERM');
+      const cut = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** Kafka's own tools, and clients of other languages: `npm run test:clients`. They are fetched once, and kept outside the clone. */
+export default defineConfig({
+  test: {
+    include: ['test/clients/**/*.clients.test.ts'],
+    testTimeout: 120_000,
+    // The first run fetches what the clients need.
+    hookTimeout: 600_000,
+    pool: 'forks',
+    // Java takes the machine that it gets.
+    fileParallelism: false,
+  },
+});
