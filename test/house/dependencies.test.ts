@@ -25,12 +25,13 @@ const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?:
   sigv4: { files: /^lib\/client\/sigv4\.ts$/, from: ['client'], aws: true },
   client: { files: /^lib\/client\//, from: ['base', 'partitioner', 'sigv4'] },
   http: { files: /^lib\/doors\/http\//, from: ['base', 'format', 'ports', 'log'] },
+  kafka: { files: /^lib\/doors\/kafka\//, from: ['base', 'format', 'log'] },
   open: {
     files: /^lib\/open\//,
     from: ['base', 'format', 'ports', 'log', 'sqlite', 'dynamodb', 'filesystem', 's3', 'memory'],
     fs: true,
   },
-  server: { files: /^lib\/server\//, from: ['base', 'log', 'http', 'open'], fs: true },
+  server: { files: /^lib\/server\//, from: ['base', 'log', 'http', 'kafka', 'open'], fs: true },
   credentials: { files: /^lib\/doors\/cli\/credentials\.ts$/, from: ['client'], aws: true },
   cli: {
     files: /^lib\/doors\/cli\//,
