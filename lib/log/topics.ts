@@ -49,10 +49,14 @@ export interface TopicAdmin {
   describe(name: string): Promise<TopicDescription>;
   /** Up to `limit` (default 1000, at most 10,000) names sorting after `after`, with partition counts. */
   list(options?: { after?: string; limit?: number }): Promise<{ name: string; id: string; partitions: number }[]>;
-  /** Sets keys; null returns one to its default. All or nothing. */
-  configure(name: string, changes: Readonly<Record<string, string | null>>): Promise<TopicDescription>;
+  /** Sets keys; null returns one to its default. All or nothing; nothing when `validateOnly`. */
+  configure(
+    name: string,
+    changes: Readonly<Record<string, string | null>>,
+    options?: { validateOnly?: boolean },
+  ): Promise<TopicDescription>;
   /** Raises the partition count to `partitions`. */
-  grow(name: string, partitions: number): Promise<TopicDescription>;
+  grow(name: string, partitions: number, options?: { validateOnly?: boolean }): Promise<TopicDescription>;
   /** With `id` only the topic that has it: another one of that name stays, and UNKNOWN_TOPIC_OR_PARTITION is said. */
   delete(name: string, options?: { id?: string }): Promise<void>;
 }
@@ -77,9 +81,14 @@ export function createTopicAdmin(deps: {
   }
 
   /** Changes by others in between are taken into account, so that neither change is lost. */
-  async function update(name: string, change: (topic: Topic) => Pick<Topic, 'partitions' | 'config'>) {
+  async function update(
+    name: string,
+    { validateOnly = false }: { validateOnly?: boolean },
+    change: (topic: Topic) => Pick<Topic, 'partitions' | 'config'>,
+  ) {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const topic = await existing(name);
+      if (validateOnly) return describe({ ...topic, ...change(topic) });
       const updated = await topics.update(topic, change(topic));
       if (updated === 'conflict') continue;
       deps.onChange?.(name);
@@ -129,16 +138,16 @@ export function createTopicAdmin(deps: {
       return found.map(({ name, id, partitions }) => ({ name, id, partitions }));
     },
 
-    configure(name, changes) {
-      return update(name, ({ partitions, config }) => ({
+    configure(name, changes, options = {}) {
+      return update(name, options, ({ partitions, config }) => ({
         partitions,
         config: changedConfig(config, changes, brokerConfig),
       }));
     },
 
-    async grow(name, partitions) {
+    async grow(name, partitions, options = {}) {
       checkPartitions(partitions);
-      return update(name, (topic) => {
+      return update(name, options, (topic) => {
         if (partitions > topic.partitions) return { partitions, config: topic.config };
         throw new VarveError(
           'INVALID_PARTITIONS',

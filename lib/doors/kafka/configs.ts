@@ -1,4 +1,7 @@
+import { VarveError } from '../../errors.ts';
+import type { EventLog } from '../../log/event-log.ts';
 import type { ConfigEntry } from '../../log/topics.ts';
+import { failure, NO_ERROR } from './failures.ts';
 
 /** What a configuration can belong to, by Kafka's numbers. */
 export const RESOURCE = { topic: 2, broker: 4, group: 32 } as const;
@@ -24,4 +27,24 @@ export function sourceOf(
 ): number {
   if (!isDefault) return own;
   return name in inherited ? CONFIG_SOURCE.broker : CONFIG_SOURCE.standard;
+}
+
+/** Changes a topic's configuration by what it is now. Errors are the answer's. */
+export async function alterTopic(
+  log: EventLog,
+  resource: { resourceType: number; resourceName: string },
+  validateOnly: boolean,
+  change: (current: readonly ConfigEntry[]) => Readonly<Record<string, string | null>>,
+) {
+  const { resourceType, resourceName } = resource;
+  try {
+    if (resourceType !== RESOURCE.topic) {
+      throw new VarveError('INVALID_REQUEST', 'Only topics can be altered: all else is given when a gateway starts.');
+    }
+    const { config } = await log.topics.describe(resourceName);
+    await log.topics.configure(resourceName, change(config), { validateOnly });
+    return { errorCode: NO_ERROR, errorMessage: null, ...resource };
+  } catch (error) {
+    return { ...failure(error), ...resource };
+  }
 }

@@ -113,6 +113,12 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
           if (sound.length > 0) await act(() => groups.commit(group, lease.generation, sound));
           return located.map((one) => (one instanceof VarveError ? one : undefined));
         },
+        async forget(named) {
+          const located = await locate(named.map((one) => ({ ...one, offset: 0 })));
+          const sound = located.filter((one): one is CommittedOffset => !(one instanceof VarveError));
+          if (sound.length > 0) await act(() => groups.forget(group, lease.generation, sound));
+          return located.map((one) => (one instanceof VarveError ? one : undefined));
+        },
         delete: () => act(() => groups.delete(group)),
         release: () => lease.release(),
       } satisfies HeldGroup;

@@ -1,9 +1,12 @@
 import type { VarveError } from '../../errors.ts';
 
-/** What a group has committed for one partition. */
-export interface GroupOffset {
+export interface GroupPartition {
   topic: string;
   partition: number;
+}
+
+/** What a group has committed for one partition. */
+export interface GroupOffset extends GroupPartition {
   /** The next offset that the group will read. */
   offset: number;
   metadata?: string;
@@ -27,6 +30,8 @@ export interface HeldGroup {
    * nobody knows.
    */
   commit(offsets: readonly GroupOffset[]): Promise<(VarveError | undefined)[]>;
+  /** Forgets offsets; for each of these an error, or undefined. */
+  forget(partitions: readonly GroupPartition[]): Promise<(VarveError | undefined)[]>;
   /** False when there is no such group. */
   delete(): Promise<boolean>;
   release(): Promise<void>;

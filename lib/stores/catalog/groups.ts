@@ -32,6 +32,9 @@ export interface Groups {
     options?: { forward?: boolean },
   ): Promise<'committed' | 'fenced'>;
 
+  /** Forgets what is committed for these partitions, as `commit` would set it; the fences stay. */
+  forget(group: string, generation: number, partitions: readonly TopicIdPartition[]): Promise<'forgotten' | 'fenced'>;
+
   /** What is committed, of these partitions or of all. */
   offsets(group: string, partitions?: readonly TopicIdPartition[]): Promise<CommittedOffset[]>;
 

@@ -180,6 +180,24 @@ export function groupsContract(subject: () => Subject): void {
       expect(await groups.list()).toEqual(expect.arrayContaining(names));
     });
 
+    it('forgets the offsets of some partitions, under the fences that stay', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const topicId = randomUUID();
+      const at = (partition: number) => ({ topic: 'orders', topicId, partition });
+      await groups.commit(group, 5, [
+        { ...at(0), offset: 1, metadata: 'one' },
+        { ...at(1), offset: 2 },
+        { ...at(70), offset: 3 },
+      ]);
+
+      expect(await groups.forget(group, 4, [at(0)])).toBe('fenced');
+      expect(await groups.forget(group, 6, [at(0), at(70), at(3)])).toBe('forgotten');
+
+      expect(await committed(group)).toEqual([{ ...at(1), offset: 2 }]);
+      expect(await groups.commit(group, 5, [{ ...at(0), offset: 9 }])).toBe('fenced');
+    });
+
     it('forgets a group that is deleted, with its offsets and fences', async () => {
       const { groups } = subject().catalog;
       const group = freshName('group');

@@ -2,10 +2,10 @@ import type { Clock } from '../../../clock.ts';
 import { VarveError } from '../../../errors.ts';
 import type { Random } from '../../../ids.ts';
 import type { EventLog } from '../../../log/event-log.ts';
-import type { GroupOffset, HeldGroup } from '../../../log/groups/groups.ts';
+import type { GroupOffset, GroupPartition, HeldGroup } from '../../../log/groups/groups.ts';
 import { type KafkaErrorCode, numberOf } from '../failures.ts';
-import { createGroup, type Group, type GroupSettings, type Identity } from './group.ts';
-import type { JoinAnswer, JoinRequest, SyncAnswer, SyncRequest } from './member.ts';
+import { createGroup, type Group, type GroupSettings, type GroupState, type Identity } from './group.ts';
+import { type JoinAnswer, type JoinRequest, type SyncAnswer, type SyncRequest, subscribedTopics } from './member.ts';
 
 /**
  * The groups of a gateway. One is taken when somebody asks for more than its offsets, and given back when it has been without
@@ -23,6 +23,10 @@ export interface Coordinator {
   offsets(group: string): Promise<GroupOffset[]>;
   /** The group, if it is held here. */
   known(group: string): Group | undefined;
+  /** All that have members here, or offsets, by id. */
+  list(): Promise<{ id: string; protocolType: string; state: GroupState }[]>;
+  /** Forgets offsets: an error's number, or 0, for each; or what is wrong with all. */
+  forget(group: string, partitions: readonly GroupPartition[]): Promise<number[] | KafkaErrorCode>;
   delete(group: string): Promise<KafkaErrorCode | undefined>;
   /** Sends everybody away and gives all groups back. */
   close(): Promise<void>;
@@ -36,6 +40,7 @@ export interface CoordinatorSettings extends GroupSettings {
 /** Milliseconds that a group without members is held on to: who commits once commits again. */
 const LINGER_MS = 10_000;
 const MAX_GROUPS = 10_000;
+const PAGE = 1_000;
 
 interface Slot {
   group: Group;
@@ -105,6 +110,15 @@ export function createCoordinator(deps: {
     return typeof slot === 'string' ? refuse(slot) : act(slot.group);
   }
 
+  async function committed(id: string): Promise<GroupOffset[]> {
+    try {
+      return await log.groups.offsets(id);
+    } catch (error) {
+      if (error instanceof VarveError && error.code === 'GROUP_ID_NOT_FOUND') return [];
+      throw error;
+    }
+  }
+
   const same = (error: KafkaErrorCode) => error;
 
   return {
@@ -150,16 +164,43 @@ export function createCoordinator(deps: {
       }
     },
 
-    async offsets(id) {
+    offsets: committed,
+
+    known: (id) => ready.get(id)?.group,
+
+    async list() {
+      const listed: string[] = [];
+      for (let after: string | undefined; ; after = listed.at(-1)) {
+        const page = await log.groups.list({ limit: PAGE, ...(after !== undefined && { after }) });
+        listed.push(...page);
+        if (page.length < PAGE) break;
+      }
+      const active = [...ready].flatMap(([id, { group }]) => (group.members.size > 0 ? [id] : []));
+      return [...new Set([...listed, ...active])].sort().map((id) => {
+        const group = ready.get(id)?.group;
+        return { id, protocolType: group?.protocolType ?? '', state: group?.state ?? 'Empty' };
+      });
+    },
+
+    async forget(id, partitions) {
+      if ((await committed(id)).length === 0) return 'GROUP_ID_NOT_FOUND';
+      const slot = await slotOf(id);
+      if (typeof slot === 'string') return slot;
+      const read = subscribedTopics(slot.group.members.values());
+      const isRead = ({ topic }: GroupPartition) => read.has(topic);
       try {
-        return await log.groups.offsets(id);
+        const errors = await slot.held.forget(partitions.filter((one) => !isRead(one)));
+        let next = 0;
+        return partitions.map((one) => {
+          if (isRead(one)) return numberOf('GROUP_SUBSCRIBED_TO_TOPIC');
+          const error = errors[next++];
+          return error ? numberOf(error.code) : 0;
+        });
       } catch (error) {
-        if (error instanceof VarveError && error.code === 'GROUP_ID_NOT_FOUND') return [];
+        if (error instanceof VarveError) return 'COORDINATOR_NOT_AVAILABLE';
         throw error;
       }
     },
-
-    known: (id) => ready.get(id)?.group,
 
     async delete(id) {
       const slot = await slotOf(id);

@@ -1,4 +1,6 @@
+import { VarveError } from '../../../errors.ts';
 import type { KafkaErrorCode } from '../failures.ts';
+import { inputOf, readElements, readInt16, readInt32, readString } from '../protocol/input.ts';
 
 /** A way to assign partitions that a member can follow, and what it has to say under it. */
 export interface Protocol {
@@ -101,4 +103,26 @@ export function selectProtocol(members: Iterable<Member>): string {
     votes.set(vote, votes.get(vote)! + 1);
   }
   return [...votes].reduce((best, one) => (one[1] > best[1] ? one : best))[0];
+}
+
+/**
+ * The topics that members of consumers' own protocols read: their metadata begins with a version and the topics' names. Who says
+ * something else is passed over.
+ */
+export function subscribedTopics(members: Iterable<Member>): Set<string> {
+  const topics = new Set<string>();
+  for (const { protocols } of members) {
+    for (const { metadata } of protocols) {
+      try {
+        const input = inputOf(Buffer.from(metadata));
+        readInt16(input);
+        for (const topic of readElements(input, readInt32(input), (at) => readString(at, readInt16(at)))) {
+          topics.add(topic);
+        }
+      } catch (error) {
+        if (!(error instanceof VarveError)) throw error;
+      }
+    }
+  }
+  return topics;
 }

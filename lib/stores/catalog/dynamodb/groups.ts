@@ -81,6 +81,15 @@ export function groups(engine: Engine): Groups {
       return (await fenced(group, generation, updates)) === 'fenced' ? 'fenced' : 'committed';
     },
 
+    async forget(group, generation, partitions) {
+      const updates = [...buckets(group, partitions).values()].map(({ key, members }): Update => {
+        const slots = [...new Set(members.map(({ partition }) => partition % BUCKET))];
+        const attributes = slots.flatMap((slot) => [`o${slot}`, `m${slot}`]);
+        return { key, update: `SET g = :g REMOVE ${attributes.join(', ')}` };
+      });
+      return (await fenced(group, generation, updates)) === 'fenced' ? 'fenced' : 'forgotten';
+    },
+
     async offsets(group, partitions) {
       if (!partitions) {
         const found: CommittedOffset[] = [];

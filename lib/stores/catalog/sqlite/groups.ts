@@ -70,6 +70,21 @@ export function openGroups(db: Database): Sync<Groups> {
       return 'committed';
     },
 
+    forget(group, generation, partitions) {
+      if (isFenced(group, generation, partitions)) return 'fenced';
+      for (const { topicId, partition } of partitions) {
+        db.run(
+          `UPDATE offsets SET generation = ?, topic = NULL, offset = NULL, metadata = NULL
+           WHERE group_id = ? AND topic_id = ? AND partition = ?`,
+          generation,
+          group,
+          topicId,
+          partition,
+        );
+      }
+      return 'forgotten';
+    },
+
     offsets(group, partitions) {
       if (partitions) return partitions.flatMap((of) => committedIn(rowOf(group, of)));
       return db.all<Row>('SELECT * FROM offsets WHERE group_id = ?', group).flatMap(committedIn);

@@ -1,0 +1,73 @@
+/**
+ * DescribeGroups, versions 0 to 5: groups with their members and what these were assigned. A group that there is not is Dead, without
+ * an error, as Kafka has it up to version 5. Metadata of members is told once a protocol has been chosen. Authorized operations
+ * are not told: there are no ACLs.
+ */
+import { type Call, defineApi } from '../api.ts';
+import type { Group } from '../coordinator/group.ts';
+import { metadataOf } from '../coordinator/member.ts';
+import { failureCode, NO_ERROR } from '../failures.ts';
+import { array, bool, bytes, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
+import { NOT_TOLD } from '../topics.ts';
+
+export const describeGroups = defineApi({
+  key: 15,
+  name: 'DescribeGroups',
+  versions: [0, 5],
+  flexible: 5,
+  request: struct({ groups: array(string), includeAuthorizedOperations: since(3, bool) }),
+  response: struct({
+    throttleTimeMs: since(1, int32),
+    groups: array(
+      struct({
+        errorCode: int16,
+        groupId: string,
+        groupState: string,
+        protocolType: string,
+        protocolData: string,
+        members: array(
+          struct({
+            memberId: string,
+            groupInstanceId: since(4, nullable(string), null),
+            clientId: string,
+            clientHost: string,
+            memberMetadata: bytes,
+            memberAssignment: bytes,
+          }),
+        ),
+        authorizedOperations: since(3, int32, NOT_TOLD),
+      }),
+    ),
+  }),
+  async handle({ groups }, call) {
+    return { groups: await Promise.all(groups.map((id) => describe(call, id))) };
+  },
+});
+
+async function describe({ gateway: { groups } }: Call, groupId: string) {
+  const absent = { groupId, protocolType: '', protocolData: '', members: [] };
+  const known = groups.known(groupId);
+  if (known && known.members.size > 0) return { errorCode: NO_ERROR, groupId, ...membersOf(known) };
+  try {
+    const exists = (await groups.offsets(groupId)).length > 0;
+    return { errorCode: NO_ERROR, groupState: exists ? 'Empty' : 'Dead', ...absent };
+  } catch (error) {
+    return { errorCode: failureCode(error), groupState: '', ...absent };
+  }
+}
+
+function membersOf({ state, protocolType, protocolName, members }: Group) {
+  return {
+    groupState: state,
+    protocolType,
+    protocolData: protocolName,
+    members: [...members.values()].map((member) => ({
+      memberId: member.id,
+      groupInstanceId: member.instanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      memberMetadata: metadataOf(member, protocolName),
+      memberAssignment: member.assignment,
+    })),
+  };
+}
