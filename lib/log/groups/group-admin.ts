@@ -113,6 +113,10 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
           if (sound.length > 0) await act(() => groups.commit(group, lease.generation, sound));
           return located.map((one) => (one instanceof VarveError ? one : undefined));
         },
+        async keep(state) {
+          await act(() => groups.keep(group, lease.generation, state));
+        },
+        kept: () => groups.kept(group),
         async forget(named) {
           const located = await locate(named.map((one) => ({ ...one, offset: 0 })));
           const sound = located.filter((one): one is CommittedOffset => !(one instanceof VarveError));

@@ -30,6 +30,10 @@ export interface HeldGroup {
    * nobody knows.
    */
   commit(offsets: readonly GroupOffset[]): Promise<(VarveError | undefined)[]>;
+  /** Keeps what must be known of the group when it begins anew elsewhere, at most 300 KB. */
+  keep(state: Uint8Array): Promise<void>;
+  /** What was kept last, by whomever. */
+  kept(): Promise<Uint8Array | undefined>;
   /** Forgets offsets; for each of these an error, or undefined. */
   forget(partitions: readonly GroupPartition[]): Promise<(VarveError | undefined)[]>;
   /** False when there is no such group. */

@@ -38,9 +38,18 @@ export interface Groups {
   /** What is committed, of these partitions or of all. */
   offsets(group: string, partitions?: readonly TopicIdPartition[]): Promise<CommittedOffset[]>;
 
-  /** Up to `limit` (default 1000) ids of groups that ever claimed or committed, sorting after `after`, in order. */
+  /**
+   * Keeps what a coordinator must know when it begins anew, in place of what was kept; at most 300 KB. `fenced` when a higher
+   * generation has kept something. The group is listed from then on.
+   */
+  keep(group: string, generation: number, state: Uint8Array): Promise<'kept' | 'fenced'>;
+
+  /** What was kept last. */
+  kept(group: string): Promise<Uint8Array | undefined>;
+
+  /** Up to `limit` (default 1000) ids of groups that ever claimed, committed or kept something, sorting after `after`, in order. */
   list(options?: { after?: string; limit?: number }): Promise<string[]>;
 
-  /** Forgets the group and its offsets. False when there is no such group. */
+  /** Forgets the group, its offsets and what was kept. False when there is no such group. */
   delete(group: string): Promise<boolean>;
 }

@@ -5,6 +5,7 @@ import type { EventLog } from '../../../log/event-log.ts';
 import type { GroupOffset, GroupPartition, HeldGroup } from '../../../log/groups/groups.ts';
 import { type KafkaErrorCode, numberOf } from '../failures.ts';
 import { createGroup, type Group, type GroupSettings, type GroupState, type Identity } from './group.ts';
+import { decodeGroup, encodeGroup, type KeptGroup } from './kept-group.ts';
 import { type JoinAnswer, type JoinRequest, type SyncAnswer, type SyncRequest, subscribedTopics } from './member.ts';
 
 /**
@@ -61,9 +62,15 @@ export function createCoordinator(deps: {
 
   async function take(id: string): Promise<Slot> {
     const held = await log.groups.hold(id);
+    const kept = await held.kept().catch(async (error) => {
+      await held.release();
+      throw error;
+    });
+    const keep = (state: KeptGroup) => held.keep(encodeGroup(state));
+    const onEmpty = () => linger(id, slot);
     const slot: Slot = {
       held,
-      group: createGroup(id, deps, () => linger(id, slot)),
+      group: createGroup(id, { ...deps, keep, onEmpty }, kept && decodeGroup(kept)),
       cancelLinger() {},
     };
     held.lost.addEventListener('abort', () => drop(id, slot), { once: true });

@@ -1,6 +1,8 @@
 import type { Clock } from '../../../clock.ts';
+import { VarveError } from '../../../errors.ts';
 import { type Random, timeId } from '../../../ids.ts';
 import type { KafkaErrorCode } from '../failures.ts';
+import type { KeptGroup } from './kept-group.ts';
 import {
   type JoinAnswer,
   type JoinRequest,
@@ -58,12 +60,19 @@ const NEW_MEMBER_MS = 300_000;
 const MAX_ID_PREFIX = 200;
 const NOTHING = new Uint8Array(0);
 
-/** `onEmpty` is called when the last member has gone. */
-export function createGroup(
-  id: string,
-  { clock, random, settings }: { clock: Clock; random: Random; settings: GroupSettings },
-  onEmpty: () => void,
-): Group {
+export interface GroupDeps {
+  clock: Clock;
+  random: Random;
+  settings: GroupSettings;
+  /** Called when the last member has gone. */
+  onEmpty(): void;
+  /** Makes durable what the group must know when it begins anew. */
+  keep(state: KeptGroup): Promise<void>;
+}
+
+/** `kept`: what was kept last; its members go on where they were. */
+export function createGroup(id: string, deps: GroupDeps, kept?: KeptGroup): Group {
+  const { clock, random, settings, onEmpty } = deps;
   const members = new Map<string, Member>();
   /** Ids that were given to members which have not come back with them, and how to forget each. */
   const pending = new Map<string, () => void>();
@@ -146,6 +155,33 @@ export function createGroup(
     };
   }
 
+  function snapshot(): KeptGroup {
+    const list = [...members.values()].map(({ joining, syncing, cancelSession, ...member }) => member);
+    return { generation, protocolType, protocolName, leader, members: list };
+  }
+
+  /** What this generation assigned is durable before anybody hears of it: no other may follow that has its number. */
+  async function conclude(): Promise<void> {
+    const concluded = generation;
+    const isOver = () => state !== 'CompletingRebalance' || generation !== concluded;
+    try {
+      await deps.keep(snapshot());
+    } catch (error) {
+      if (!(error instanceof VarveError)) throw error;
+      // Another attempt, in another generation.
+      if (!isOver()) rebalance();
+      return;
+    }
+    if (isOver()) return;
+    cancelTimer();
+    state = 'Stable';
+    for (const one of members.values()) {
+      if (!one.syncing) continue;
+      watch(one);
+      answerSync(one, { protocolType, protocolName, assignment: one.assignment });
+    }
+  }
+
   function rejoin(member: Member, request: JoinRequest, answer: (answer: JoinAnswer) => void): void {
     const { protocols, sessionTimeout, rebalanceTimeout } = request;
     Object.assign(member, { protocols, sessionTimeout, rebalanceTimeout });
@@ -195,7 +231,15 @@ export function createGroup(
       const told = request.canSkipAssignment
         ? { ...joined(old), skipAssignment: leads }
         : { ...joined(old, false), leader: oldLeader };
-      answerJoin(old, told);
+      // Under the name of its instance only its last id is let in: that must be known everywhere before it is told.
+      const rejoined = old.joining;
+      const answerOnce = (answer: JoinAnswer) => {
+        if (old.joining === rejoined) answerJoin(old, answer);
+      };
+      deps.keep(snapshot()).then(
+        () => answerOnce(told),
+        () => answerOnce({ error: 'COORDINATOR_NOT_AVAILABLE', memberId: old.id }),
+      );
       return;
     }
     rebalance();
@@ -284,6 +328,8 @@ export function createGroup(
     state = 'Empty';
     protocolName = '';
     leader = '';
+    // When this is lost, those who have gone are found out by their silence.
+    deps.keep(snapshot()).catch(() => {});
     onEmpty();
   }
 
@@ -315,6 +361,17 @@ export function createGroup(
       }),
     );
     return Promise.resolve({ error: 'MEMBER_ID_REQUIRED', memberId: protocols.length > 0 ? id : memberId });
+  }
+
+  if (kept) {
+    ({ generation, protocolType, protocolName, leader } = kept);
+    for (const one of kept.members) {
+      const member: Member = { ...one, cancelSession() {} };
+      members.set(member.id, member);
+      if (member.instanceId !== null) statics.set(member.instanceId, member.id);
+      watch(member);
+    }
+    if (members.size > 0) state = 'Stable';
   }
 
   return {
@@ -384,13 +441,9 @@ export function createGroup(
       });
       if (member.id === leader) {
         const assigned = new Map(request.assignments.map(({ memberId, assignment }) => [memberId, assignment]));
-        cancelTimer();
-        state = 'Stable';
-        for (const one of members.values()) {
-          // A copy: the request's frame is not kept.
-          one.assignment = Uint8Array.from(assigned.get(one.id) ?? NOTHING);
-          answerSync(one, { protocolType, protocolName, assignment: one.assignment });
-        }
+        // Copies: the request's frame is not kept.
+        for (const one of members.values()) one.assignment = Uint8Array.from(assigned.get(one.id) ?? NOTHING);
+        void conclude();
       }
       return synced;
     },

@@ -8,6 +8,7 @@ import type { Item, Key, Update, Value } from './table.ts';
 /**
  * Committed offsets: an item for each 64 partitions of a topic, with `g` the highest generation that claimed or committed, `t`
  * the topic's name, `o<partition>` the offset and `m<partition>` its metadata. A group is listed before it has its first such item.
+ * What a coordinator keeps is an item with `g` as fence and `s`.
  */
 
 const WIDTH = 16;
@@ -104,6 +105,19 @@ export function groups(engine: Engine): Groups {
       return only(partitions, items.flatMap(decode));
     },
 
+    async keep(group, generation, state) {
+      if (!listed.get(group)) await list(group);
+      const item = { ...key.groupState(group), g: generation, s: state };
+      const request = { item, condition: FENCE, values: { ':g': generation } };
+      const answer = await insist(engine, () => table.put(request));
+      return answer.status === 'refused' ? 'fenced' : 'kept';
+    },
+
+    async kept(group) {
+      const [item] = await batchGet(engine, [key.groupState(group)], true);
+      return item?.s as Uint8Array | undefined;
+    },
+
     async list({ after, limit = 1_000 } = {}) {
       const ids: string[] = [];
       const query = { pk: GROUPS, from: `${after ?? ''}${START}`, to: END, limit, consistent: true };
@@ -116,10 +130,11 @@ export function groups(engine: Engine): Groups {
       const keys: Key[] = [];
       for await (const { pk, sk } of scan(engine, everyBucket(group)))
         keys.push({ pk: pk as string, sk: sk as string });
+      keys.push(key.groupState(group));
       await forEach(keys, WIDTH, (key) => insist(engine, () => table.delete({ key })));
       // Last, so that a deletion which is cut short can be found and asked for again.
       const answer = await insist(engine, () => table.delete({ key: key.group(group) }));
-      return keys.length > 0 || (answer.status === 'ok' && (answer.value !== undefined || answer.again));
+      return keys.length > 1 || (answer.status === 'ok' && (answer.value !== undefined || answer.again));
     },
   };
 }

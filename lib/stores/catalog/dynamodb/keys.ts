@@ -39,6 +39,7 @@ export const key = {
   chunk: (at: TopicIdPartition, id: TimeId): Key => ({ pk: chunks(at, Number.parseInt(id.slice(-1), 16)), sk: id }),
 
   group: (id: string): Key => ({ pk: GROUPS, sk: id }),
+  groupState: (id: string): Key => ({ pk: `group#${id}`, sk: 'state' }),
   offsets: (group: string, topicId: string, p: number): Key => ({
     pk: `group#${group}`,
     sk: `offsets#${topicId}#${Math.floor(p / BUCKET)}`,

@@ -40,7 +40,16 @@ export const EFFECTS = {
     advanceFrontier: 'write',
     replaceIndex: 'write',
   },
-  groups: { claim: 'write', commit: 'write', forget: 'write', offsets: 'read', list: 'read', delete: 'write' },
+  groups: {
+    claim: 'write',
+    commit: 'write',
+    forget: 'write',
+    offsets: 'read',
+    keep: 'write',
+    kept: 'read',
+    list: 'read',
+    delete: 'write',
+  },
   leases: { acquire: 'write', renew: 'write', release: 'write', get: 'read' },
   producers: { allocate: 'write' },
 } as const satisfies { [Port in keyof Core]: Record<keyof Core[Port], 'read' | 'write'> };

@@ -90,6 +90,24 @@ export function openGroups(db: Database): Sync<Groups> {
       return db.all<Row>('SELECT * FROM offsets WHERE group_id = ?', group).flatMap(committedIn);
     },
 
+    keep(group, generation, state) {
+      const kept = db.run(
+        `INSERT INTO group_states (group_id, generation, state) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET generation = excluded.generation, state = excluded.state
+         WHERE generation <= excluded.generation`,
+        group,
+        generation,
+        state,
+      );
+      if (!kept) return 'fenced';
+      register(group);
+      return 'kept';
+    },
+
+    kept(group) {
+      return db.get<{ state: Uint8Array }>('SELECT state FROM group_states WHERE group_id = ?', group)?.state;
+    },
+
     list({ after = '', limit = 1000 } = {}) {
       return db
         .all<{ id: string }>('SELECT id FROM groups WHERE id > ? ORDER BY id LIMIT ?', after, limit)
@@ -98,6 +116,7 @@ export function openGroups(db: Database): Sync<Groups> {
 
     delete(group) {
       db.run('DELETE FROM offsets WHERE group_id = ?', group);
+      db.run('DELETE FROM group_states WHERE group_id = ?', group);
       return db.run('DELETE FROM groups WHERE id = ?', group) > 0;
     },
   };

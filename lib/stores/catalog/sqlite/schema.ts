@@ -5,6 +5,12 @@ import { connect, type Database, RESULT, resultCode } from './database.ts';
 /** In the file's header: what tells a catalog from any other SQLite file. */
 const APPLICATION_ID = 0x56617276;
 
+const GROUP_STATES = `CREATE TABLE group_states (
+    group_id   TEXT PRIMARY KEY,
+    generation INTEGER NOT NULL,      -- the fence
+    state      BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;`;
+
 /**
  * Everything that the catalog keeps. Times are milliseconds since the epoch, ids of entries 16 bytes, `partition` in the
  * tables below `partitions` is `partitions.key`, which is never used again.
@@ -100,6 +106,8 @@ const TABLES = `
     PRIMARY KEY (group_id, topic_id, partition)
   ) STRICT, WITHOUT ROWID;
 
+  ${GROUP_STATES}
+
   CREATE TABLE leases (
     name    TEXT PRIMARY KEY,
     owner   TEXT,                     -- null, like expires, when released
@@ -153,6 +161,7 @@ export function openDatabase(path: string, clusterId: string): Database {
       checkFormat(db);
       if (db.get("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'running_bytes'") === undefined)
         db.exec(COUNT_BYTES);
+      if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'group_states'") === undefined) db.exec(GROUP_STATES);
     }
     db.exec('COMMIT');
     return db;
