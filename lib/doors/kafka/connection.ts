@@ -16,7 +16,7 @@ export interface ConnectionLimits {
   stalled: number;
   /** Requests that one connection may have unanswered before no more are read. */
   unanswered: number;
-  /** Bytes of requests that all connections may have in memory before they are read one after the other. */
+  /** Bytes of requests that all connections may have in memory before no more are read. */
   requestBytes: number;
 }
 
@@ -30,14 +30,16 @@ export interface ConnectionDeps {
   memory: RequestMemory;
 }
 
-/** Bytes of requests that are held, by all connections together. */
+/** Requests that are held, by all connections together. */
 export interface RequestMemory {
+  /** Bytes, those of requests that have not come whole among them. */
   held: number;
+  /** Requests that wait for their answers: these give their bytes back. */
+  unanswered: number;
   /** Connections that are not read until there is room. */
   readonly waiting: Set<() => void>;
 }
 
-/** Resolves when what was asked for is answered and the socket is closed. */
 export interface Connection {
   /** Reads no more, answers what is in flight, then ends; cut off after `patience` milliseconds. */
   close(patience: number): Promise<void>;
@@ -82,6 +84,7 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
 
   function release(bytes: number): void {
     unanswered--;
+    memory.unanswered--;
     memory.held -= bytes;
     if (socket.isPaused()) resume();
     for (const next of memory.waiting) {
@@ -91,9 +94,10 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
   }
 
   function start(frame: Buffer): void {
-    unanswered++;
-    memory.held += frame.length;
     const request = readRequest(frame, deps.apis);
+    unanswered++;
+    memory.unanswered++;
+    memory.held += frame.length;
     lastRequest = clock.monotonic();
     const sent: (() => void)[] = [];
     const call: Call = {
@@ -148,10 +152,20 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
 
   socket.on('data', (chunk: Buffer) => {
     if (stopping.signal.aborted) return;
+    const before = cutter.held;
     try {
       for (const frame of cutter.push(chunk)) start(frame);
     } catch (error) {
       fail(error);
+      return;
+    } finally {
+      memory.held += cutter.held - before;
+    }
+    if (memory.held >= limits.requestBytes && memory.unanswered === 0) {
+      // Nobody's answer will make room: all of it is requests that have not come whole.
+      fail(
+        new VarveError('THROTTLING_QUOTA_EXCEEDED', 'Too many large requests come in at once; send it again later.'),
+      );
       return;
     }
     if (unanswered >= limits.unanswered || memory.held >= limits.requestBytes) {
@@ -172,6 +186,8 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
   socket.once('close', () => {
     gone.abort();
     memory.waiting.delete(resume);
+    memory.held -= cutter.held;
+    cutter.clear();
   });
 
   return {

@@ -6,6 +6,8 @@ export interface FrameCutter {
   push(chunk: Buffer): Buffer[];
   /** Bytes of a frame that is not whole yet. */
   readonly held: number;
+  /** Lets go of them. */
+  clear(): void;
 }
 
 const PREFIX = 4;
@@ -61,6 +63,11 @@ export function createFrameCutter(maxFrame: number): FrameCutter {
     },
     get held() {
       return held;
+    },
+    clear() {
+      parts = [];
+      held = 0;
+      wanted = PREFIX;
     },
   };
 }

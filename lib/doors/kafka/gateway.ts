@@ -58,7 +58,7 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
   const answers = createBudget(LIMITS.answerBytes);
   const gateway: Gateway = { log, clock, random, config, apis: APIS, groups, answers };
   const apis = new Map(APIS.map((api) => [api.key, api]));
-  const memory = { held: 0, waiting: new Set<() => void>() };
+  const memory = { held: 0, unanswered: 0, waiting: new Set<() => void>() };
   const limits = {
     maxFrame: setting('socket.request.max.bytes'),
     idle: setting('connections.max.idle.ms'),

@@ -4,9 +4,18 @@ import type { Random } from '../../../ids.ts';
 import type { EventLog } from '../../../log/event-log.ts';
 import type { GroupOffset, GroupPartition, HeldGroup } from '../../../log/groups/groups.ts';
 import { type KafkaErrorCode, numberOf } from '../failures.ts';
-import { createGroup, type Group, type GroupSettings, type GroupState, type Identity } from './group.ts';
+import type { GroupState } from './generations.ts';
+import { createGroup, type Group } from './group.ts';
+import type { GroupSettings } from './group-deps.ts';
 import { decodeGroup, encodeGroup, type KeptGroup } from './kept-group.ts';
-import { type JoinAnswer, type JoinRequest, type SyncAnswer, type SyncRequest, subscribedTopics } from './member.ts';
+import {
+  type Identity,
+  type JoinAnswer,
+  type JoinRequest,
+  type SyncAnswer,
+  type SyncRequest,
+  subscribedTopics,
+} from './member.ts';
 
 /**
  * The groups of a gateway. One is taken when somebody asks for more than its offsets, and given back when it has been without
@@ -70,7 +79,7 @@ export function createCoordinator(deps: {
     const onEmpty = () => linger(id, slot);
     const slot: Slot = {
       held,
-      group: createGroup(id, { ...deps, keep, onEmpty }, kept && decodeGroup(kept)),
+      group: createGroup({ ...deps, keep, onEmpty }, kept && decodeGroup(kept)),
       cancelLinger() {},
     };
     held.lost.addEventListener('abort', () => drop(id, slot), { once: true });

@@ -64,6 +64,12 @@ export interface Synced {
 
 export type SyncAnswer = Synced | Refused;
 
+/** Who says that it is a member. */
+export interface Identity {
+  memberId: string;
+  instanceId: string | null;
+}
+
 /** A member as the coordinator sees it. */
 export interface Member {
   id: string;
@@ -80,8 +86,40 @@ export interface Member {
   cancelSession(): void;
 }
 
+const NOTHING = new Uint8Array(0);
+
+export function newMember(id: string, request: JoinRequest, answer: (answer: JoinAnswer) => void): Member {
+  const { instanceId, clientId, clientHost, sessionTimeout, rebalanceTimeout, protocols } = request;
+  const told = { instanceId, clientId, clientHost, sessionTimeout, rebalanceTimeout, protocols };
+  return { id, ...told, assignment: NOTHING, joining: answer, cancelSession() {} };
+}
+
+/** Answers the JoinGroup that waits, if one does. */
+export function answerJoin(member: Member, answer: JoinAnswer): void {
+  const { joining } = member;
+  member.joining = undefined;
+  joining?.(answer);
+}
+
+/** The same for SyncGroup. */
+export function answerSync(member: Member, answer: SyncAnswer): void {
+  const { syncing } = member;
+  member.syncing = undefined;
+  syncing?.(answer);
+}
+
 export function metadataOf({ protocols }: Member, protocol: string): Uint8Array {
-  return protocols.find(({ name }) => name === protocol)?.metadata ?? new Uint8Array(0);
+  return protocols.find(({ name }) => name === protocol)?.metadata ?? NOTHING;
+}
+
+/** What the leader is told of a member. */
+export function toldOf(member: Member, protocol: string): Joined['members'][number] {
+  return { memberId: member.id, instanceId: member.instanceId, metadata: metadataOf(member, protocol) };
+}
+
+export function shareProtocol(members: ReadonlyMap<string, Member>, { protocols }: JoinRequest): boolean {
+  const all = [...members.values()];
+  return protocols.some(({ name }) => all.every((member) => member.protocols.some((one) => one.name === name)));
 }
 
 export function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {

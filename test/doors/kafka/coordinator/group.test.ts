@@ -22,7 +22,7 @@ function scene({ initialDelay = 0, maxSize = 100 } = {}): Scene {
   const onEmpty = () => {
     emptied++;
   };
-  const group = createGroup('g', { clock, random: systemRandom, settings, keep, onEmpty });
+  const group = createGroup({ clock, random: systemRandom, settings, keep, onEmpty });
   return { clock, group, emptied: () => emptied };
 }
 
