@@ -138,8 +138,7 @@ export function createGenerations(deps: GroupDeps, kept?: KeptGroup): Generation
     if (isOver()) return;
     if (!kept) {
       // Another attempt, in another generation.
-      rebalance();
-      return;
+      return rebalance();
     }
     cancelTimer();
     state = 'Stable';
@@ -203,10 +202,7 @@ export function createGenerations(deps: GroupDeps, kept?: KeptGroup): Generation
 
   /** Begins a rebalance, or goes on with the one that there is. */
   function rebalance(): void {
-    if (state === 'PreparingRebalance') {
-      completeWhenAllJoined();
-      return;
-    }
+    if (state === 'PreparingRebalance') return completeWhenAllJoined();
     if (state === 'CompletingRebalance') {
       for (const member of members.values()) {
         member.assignment = NOTHING;
