@@ -202,7 +202,10 @@ export function createGenerations(deps: GroupDeps, kept?: KeptGroup): Generation
 
   /** Begins a rebalance, or goes on with the one that there is. */
   function rebalance(): void {
-    if (state === 'PreparingRebalance') return completeWhenAllJoined();
+    if (state === 'PreparingRebalance') {
+      completeWhenAllJoined();
+      return;
+    }
     if (state === 'CompletingRebalance') {
       for (const member of members.values()) {
         member.assignment = NOTHING;
