@@ -1,23 +1,16 @@
-import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { systemClock } from '../clock.ts';
 import { httpDoor } from '../doors/http/http-door.ts';
 import { prometheusMetrics } from '../doors/http/prometheus.ts';
-import { startKafkaGateway } from '../doors/kafka/gateway.ts';
-import { systemRandom } from '../ids.ts';
-import { type BrokerConfig, parseBrokerConfig } from '../log/broker-config.ts';
+import { parseBrokerConfig } from '../log/broker-config.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { UpkeepReport } from '../log/upkeep/upkeep.ts';
 import { openEmbedded } from '../open/embedded.ts';
-import { cannotListen } from './cannot-listen.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { listen } from './http-server.ts';
+import { listenKafka } from './kafka-server.ts';
 import { inUrl, type ServerFlags, type ServerOptions, serverOptions } from './options.ts';
-
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** Milliseconds: for what is in flight, then for the log to close, and how long a second signal may be the first one's echo. */
-const PATIENCE = { drain: 8_000, close: 2_000, echo: 500 };
+import { closeInTime, PATIENCE, sayWhy, stopSignal } from './stopping.ts';
 
 /**
  * Runs the log of a data folder behind its HTTP and Kafka doors until SIGTERM or SIGINT: then it takes no more, finishes what is in flight,
@@ -46,7 +39,7 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
       stopping: stopping.signal,
     });
     const server = await listen(door, options.host, options.httpPort);
-    const kafka = await startKafka(log, config, options, logger).catch(async (error) => {
+    const kafka = await listenKafka(log, config, options, logger).catch(async (error) => {
       await server.close(0);
       throw error;
     });
@@ -59,57 +52,19 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
     logger.info({ signal: stoppedBy }, 'stopping');
     stopping.abort();
     await Promise.all([server.close(PATIENCE.drain), kafka.close(PATIENCE.drain)]);
-    const closed = await Promise.race([log.close().then(() => true), after(PATIENCE.close)]);
-    logger.info({}, closed ? 'stopped' : 'stopped before all was written; nothing of it was acknowledged');
-    return closed ? EXIT.ok : EXIT.failed;
+    return await closeInTime(log, logger);
   } catch (error) {
     await log?.close();
-    const code = exitCodeOf(error);
-    const said = error instanceof Error ? (code === EXIT.failed && error.stack) || error.message : String(error);
-    process.stderr.write(`varve: ${said}\n`);
-    return code;
+    return sayWhy(error);
   } finally {
     stop.ignore();
   }
-}
-
-async function startKafka(log: EventLog, config: BrokerConfig, options: ServerOptions, logger: Logger) {
-  const { host, kafkaPort: port, kafkaAdvertised: advertised } = options;
-  const door = { log, config, logger, clock: systemClock, random: systemRandom };
-  return startKafkaGateway({ ...door, host, port, ...(advertised && { advertised }) }).catch((error) => {
-    throw cannotListen(error, host, port, '--kafka-port');
-  });
-}
-
-/**
- * The first SIGTERM or SIGINT; a later one ends the process. Not at once: on Ctrl+C the terminal signals all that it started, and
- * npm, which is one of them, hands the signal on a second time.
- */
-function stopSignal(): { first: Promise<string>; ignore(): void } {
-  const { promise: first, resolve } = Promise.withResolvers<string>();
-  let since: number | undefined;
-  const stop = (name: NodeJS.Signals) => {
-    since ??= systemClock.monotonic();
-    if (systemClock.monotonic() - since > PATIENCE.echo) process.exit(128 + constants.signals[name]);
-    resolve(name);
-  };
-  for (const name of STOP_SIGNALS) process.on(name, stop);
-  return {
-    first,
-    ignore() {
-      for (const name of STOP_SIGNALS) process.off(name, stop);
-    },
-  };
 }
 
 function logUpkeep(logger: Logger, { failure, ...report }: UpkeepReport): void {
   if (report.failed > 0) logger.warn({ ...report, err: failure }, 'the upkeep met failures; its next run goes on');
   else if (report.raised + report.deleted > 0) logger.info(report, 'old data was deleted');
   else logger.debug(report, 'nothing to delete');
-}
-
-async function after(ms: number): Promise<false> {
-  return new Promise((resolve) => setTimeout(() => resolve(false), ms).unref());
 }
 
 async function countTopics(log: EventLog): Promise<number> {

@@ -24,6 +24,15 @@ describe('the options of the server', () => {
     expect(serverOptions(flags, env)).toMatchObject({ host: '::1', httpPort: 9, data: '/flag', config: flags.config });
   });
 
+  test('say where Kafka clients are told to come', () => {
+    const advertised = (kafkaAdvertised: string) => serverOptions({ kafkaAdvertised }, {}).kafkaAdvertised;
+    expect(advertised('log.example:19092')).toEqual({ host: 'log.example', port: 19_092 });
+    expect(advertised('[::1]:9092')).toEqual({ host: '::1', port: 9_092 });
+    for (const wrong of ['log.example', 'log.example:0', 'a b:9092', '::1:9092']) {
+      expect(() => advertised(wrong)).toThrow(/host:port/);
+    }
+  });
+
   test.each(['0.0.0.0', '::', '192.168.1.2', 'log.example', '127.evil.example'])(
     '%s is listened on only when told that it is insecure',
     (host) => {
@@ -37,6 +46,7 @@ describe('the options of the server', () => {
   test.each([
     [{ httpPort: '65536' }, {}, /port/],
     [{ httpPort: 'http' }, {}, /port/],
+    [{ kafkaPort: '65536' }, {}, /Kafka port/],
     [{ corsOrigin: ['https://app.example/'] }, {}, /origin/],
     [{ corsOrigin: ['*'] }, {}, /origin/],
     [{}, { VARVE_LOG_LEVEL: 'loud' }, /VARVE_LOG_LEVEL/],

@@ -5,7 +5,7 @@ import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
 import { addGroup } from './group/group.ts';
 import { whole } from './options.ts';
 import { addProduce } from './produce.ts';
-import { addServer } from './server.ts';
+import { addGateway, addServer } from './server.ts';
 import { plain } from './table.ts';
 import { OutputClosed, openTerminal, type Terminal } from './terminal.ts';
 import { addTopic } from './topic/topic.ts';
@@ -60,6 +60,7 @@ function programOf(terminal: Terminal, ended: (code: number) => void): Command {
     })
     .exitOverride();
   addServer(program, ended);
+  addGateway(program, ended);
   addTopic(program, terminal);
   addProduce(program, terminal, ended);
   addConsume(program, terminal);

@@ -23,6 +23,7 @@ describe('help', () => {
       ['server'],
       ['--host', '--http-port', '--kafka-port', '--data', '--config', '--insecure', '--allow-host', '--cors-origin'],
     ],
+    [['gateway'], ['--bucket', '--table', '--host', '--kafka-port', '--kafka-advertised', '--config', '--insecure']],
     [['topic'], ['create', 'list', 'describe', 'alter', 'delete']],
     [
       ['topic', 'create'],

@@ -138,7 +138,8 @@ export function createGenerations(deps: GroupDeps, kept?: KeptGroup): Generation
     if (isOver()) return;
     if (!kept) {
       // Another attempt, in another generation.
-      return rebalance();
+      rebalance();
+      return;
     }
     cancelTimer();
     state = 'Stable';
@@ -266,10 +267,8 @@ export function createGenerations(deps: GroupDeps, kept?: KeptGroup): Generation
       answerJoin(member, joined(member));
       watch(member);
     }
-    // Whoever has joined and does not sync holds up all others.
-    const unsynced = generation;
+    // Whoever has joined and does not sync holds up all others. Any other state has another timer, or none.
     restart(longestRebalance(), () => {
-      if (state !== 'CompletingRebalance' || generation !== unsynced) return;
       for (const member of [...members.values()]) if (!member.syncing) forget(member);
       if (members.size === 0) becomeEmpty();
       else rebalance();
