@@ -127,14 +127,17 @@ export function groups(engine: Engine): Groups {
 
     async delete(group) {
       listed.delete(group);
+      // Asked before: of a deletion that is repeated nobody can say whether there was something to delete.
+      const [known] = await batchGet(engine, [key.group(group)], true);
       const keys: Key[] = [];
       for await (const { pk, sk } of scan(engine, everyBucket(group)))
         keys.push({ pk: pk as string, sk: sk as string });
+      if (!known && keys.length === 0) return false;
       keys.push(key.groupState(group));
       await forEach(keys, WIDTH, (key) => insist(engine, () => table.delete({ key })));
       // Last, so that a deletion which is cut short can be found and asked for again.
-      const answer = await insist(engine, () => table.delete({ key: key.group(group) }));
-      return keys.length > 1 || (answer.status === 'ok' && (answer.value !== undefined || answer.again));
+      await insist(engine, () => table.delete({ key: key.group(group) }));
+      return true;
     },
   };
 }
