@@ -116,7 +116,7 @@ export function appender(engine: Engine, marks: Marks): Appender {
     const { promise: done, resolve } = Promise.withResolvers<void>();
     let left = entries.length;
     const arrived = ++ticks;
-    const call = { isStale: false };
+    const call = { stale: Number.POSITIVE_INFINITY };
     const slots = entries.map((entry, i): Slot => {
       const place = !entry.bytes ? 'segment' : entry.bytes.length <= INLINE_BYTES ? 'inline' : 'chunk';
       const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
@@ -124,6 +124,7 @@ export function appender(engine: Engine, marks: Marks): Appender {
         entry,
         wire: encodeEntry(entry, place),
         call,
+        index: i,
         arrived,
         ready,
         settled: false,

@@ -12,8 +12,10 @@ export interface Slot {
   entry: NewEntry;
   /** As it will be stored. */
   wire: Uint8Array;
-  /** The call that brought it, and whether an entry of it is stale: then all that follow are. */
-  call: { isStale: boolean };
+  /** The call that brought it, and where in it the first stale entry is: all that follow that one are stale too. */
+  call: { stale: number };
+  /** Its place in the call. */
+  index: number;
   /** When it came, in the appender's ticks. */
   arrived: number;
   /** Resolves, always, when the bytes that travel beside the entry are durable, or the slot is settled. */
@@ -62,9 +64,9 @@ export function plan(
   const decided: Plan['decided'] = [];
   let records = 0;
   for (const slot of slots) {
-    const { entry, call } = slot;
+    const { entry, call, index } = slot;
     const { producer } = entry;
-    if (call.isStale) {
+    if (index > call.stale) {
       decided.push({ slot, verdict: { status: 'stale' } });
       continue;
     }
@@ -82,7 +84,7 @@ export function plan(
       when = known === undefined ? 'absent' : verdict.when;
     }
     if (timeOf(entry.id) <= head.head.floor) {
-      call.isStale = true;
+      call.stale = index;
       decided.push({ slot, verdict: { status: 'stale' } });
       continue;
     }

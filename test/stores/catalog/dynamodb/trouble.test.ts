@@ -110,6 +110,26 @@ describe.skipIf(dynoxideMissing)(`in trouble, DynamoDB${dynoxideMissing ? ` (${d
     await catalog.close();
   });
 
+  it('throttles an append once that a stale entry follows: what came before the stale one is appended', async () => {
+    let appends = 0;
+    const catalog = await open((request, send) => (isAppend(request) && appends++ === 0 ? throttled() : send()));
+    const topic = newTopic();
+    const at = { topicId: topic.id, partition: 0 };
+    await catalog.topics.create(topic);
+    const floor = Date.now();
+    await catalog.partitions.raiseFloor(at, floor);
+    const withTime = (time: number) => ({ ...newEntry(), id: timeId(time, systemRandom) });
+
+    const { outcomes } = await catalog.partitions.append(at, [floor + 1, floor, floor + 2].map(withTime));
+
+    expect(outcomes).toEqual([
+      { status: 'appended', base: 0 },
+      { status: 'stale', floor },
+      { status: 'stale', floor },
+    ]);
+    await catalog.close();
+  });
+
   it('throttles reads without end: THROTTLING_QUOTA_EXCEEDED, which is retriable, after eight tries', async () => {
     let isThrottled = false;
     let tries = 0;
