@@ -41,7 +41,8 @@ export const prove: Proof = async ({ size, folder, figure, claim, skip }) => {
   await server.stop();
   const text = await poll('the whole trace', 20_000, () => {
     const trace = readFileSync(output, 'utf8');
-    return new RegExp(`^${server.pid} \\+\\+\\+ (exited|killed)`, 'm').test(trace) ? trace : undefined;
+    // strace pads a short number with blanks.
+    return new RegExp(`^${server.pid} +\\+\\+\\+ (exited|killed)`, 'm').test(trace) ? trace : undefined;
   });
 
   const calls = callsOf(text).filter(({ result }) => !result.startsWith('-1'));
