@@ -4,7 +4,9 @@ import { API_FUNCTIONS, type ApiFunctionName } from '../../cdk/routes.ts';
 import { type GatewayHandler, httpFunction } from '../../functions/http-function.ts';
 import { topicResource } from '../../functions/topic-resource.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { systemRandom } from '../../lib/ids.ts';
 import { openAws } from '../../lib/open/aws.ts';
+import { openDynamodb } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
 import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
 import { type Dynoxide, dynoxideMissing, startDynoxide } from '../support/dynoxide.ts';
 import { MATRIX } from './expected-rights.ts';
@@ -191,8 +193,9 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     const { upkeepFunction } = await import('../../functions/upkeep.ts');
     await upkeepFunction()({}, { getRemainingTimeInMillis: () => 100_000 });
     await must('admin', 'PATCH', '/api/topics/orders', { config: { 'retention.ms': '1', 'retention.bytes': '1' } });
-    await must('produce', 'POST', at, records(blob(1_000)));
     await must('produce', 'POST', at, records(blob(20_000)));
+    await must('produce', 'POST', at, records(blob(1_000)));
+    if (!(await isChunkInTail())) await must('produce', 'POST', at, records(blob(1_000)));
     recorder.by = 'upkeep';
     const at0 = { bucket: 'the-bucket', table: TABLE };
     const log = await openAws({ ...at0, upkeep: { grace: 0, wait: 0, sweepEvery: 0 } });
@@ -206,6 +209,16 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBeGreaterThan(0);
 
     await topicsOfAStack();
+  }
+
+  /** An append may have rolled the tail, by how fast it came; the next one then leaves an entry in it. */
+  async function isChunkInTail(): Promise<boolean> {
+    recorder.by = 'produce';
+    const catalog = await openDynamodb({ client: {}, table: TABLE, clock: systemClock, random: systemRandom });
+    const { id: topicId } = (await catalog.topics.get('orders'))!;
+    const head = await catalog.partitions.head({ topicId, partition: 0 });
+    await catalog.close();
+    return head!.tail.entries.some(({ place }) => place === 'chunk');
   }
 
   async function topicsOfAStack(): Promise<void> {

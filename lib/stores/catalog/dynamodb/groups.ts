@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CommittedOffset, Groups } from '../groups.ts';
 import type { TopicIdPartition } from '../partitions.ts';
-import { batchGet, type Engine, forEach, insist, scan } from './engine.ts';
+import { batchGet, type Engine, forEach, insist, obtain, scan } from './engine.ts';
 import { BUCKET, END, GROUPS, key, START } from './keys.ts';
 import type { Item, Key, Update, Value } from './table.ts';
 
@@ -128,7 +128,7 @@ export function groups(engine: Engine): Groups {
     async delete(group) {
       listed.delete(group);
       // Asked before: of a deletion that is repeated nobody can say whether there was something to delete.
-      const [known] = await batchGet(engine, [key.group(group)], true);
+      const known = await obtain(engine, () => table.get(key.group(group), { consistent: true }));
       const keys: Key[] = [];
       for await (const { pk, sk } of scan(engine, everyBucket(group)))
         keys.push({ pk: pk as string, sk: sk as string });
