@@ -1,4 +1,3 @@
-import type { Hono } from 'hono';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Bindings } from '../lib/doors/http/door.ts';
 import { answerTo, HttpProblem } from '../lib/doors/http/errors.ts';
@@ -6,6 +5,7 @@ import { httpDoor } from '../lib/doors/http/http-door.ts';
 import type { HttpLimits } from '../lib/doors/http/limits.ts';
 import { VarveError } from '../lib/errors.ts';
 import { openAws } from '../lib/open/aws.ts';
+import { kept, logOf } from './environment.ts';
 import { answerOf, type GatewayAnswer, type GatewayRequest, requestOf } from './gateway-event.ts';
 import { type LambdaContext, lambdaTelemetry } from './telemetry.ts';
 
@@ -39,32 +39,19 @@ export type GatewayHandler = (event: unknown, context: LambdaContext) => Promise
  * requests that share an environment share the Writer's batches.
  */
 export function httpFunction(env: NodeJS.ProcessEnv = process.env, clock: Clock = systemClock): GatewayHandler {
-  const { VARVE_BUCKET: bucket, VARVE_TABLE: table } = env;
-  if (!bucket || !table) {
-    throw new VarveError('INVALID_CONFIG', 'Name the bucket by VARVE_BUCKET and the table by VARVE_TABLE.');
-  }
+  const at = logOf(env);
   // Where each request has an environment to itself, its records are all there at once: there is nothing to linger for.
   const linger = Number(env.VARVE_LINGER_MS ?? 0);
   if (!(linger >= 0 && linger <= 1_000)) {
     throw new VarveError('INVALID_CONFIG', 'VARVE_LINGER_MS is how long appends wait for others: give 0 to 1000.');
   }
-  const { logger, meter, request } = lambdaTelemetry(table, env);
-  let door: Promise<Hono> | undefined;
+  const { logger, meter, request } = lambdaTelemetry(at.table, env);
 
-  async function open(at: { bucket: string; table: string }): Promise<Hono> {
+  const opened = kept(async () => {
     const log = await openAws({ ...at, meter, clock, writer: { linger } });
     // API Gateway knows its own names, and who may call.
     return httpDoor({ log, clock, limits: LIMITS, allowedHosts: ['*'], logger });
-  }
-
-  /** What fails to open is opened again by the next request. */
-  function opened(): Promise<Hono> {
-    door ??= open({ bucket, table } as { bucket: string; table: string }).catch((error: unknown) => {
-      door = undefined;
-      throw error;
-    });
-    return door;
-  }
+  });
   // Not in the first request: while it starts, a function has a whole processor.
   opened().catch(() => {});
 
