@@ -1,5 +1,6 @@
 import { ArnFormat, type Stack } from 'aws-cdk-lib';
-import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 
 /** What CloudWatch counts of an API: requests, answers of 4xx and 5xx, and milliseconds from a request to its answer. */
 export type ApiMetric = 'requests' | 'clientErrors' | 'serverErrors' | 'latency';
@@ -24,4 +25,45 @@ export function executeApiArn(stack: Stack, apiId: string, stage: string, method
     arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
     resourceName: `${stage}/${method}${path}`,
   });
+}
+
+/**
+ * Who asked for what, and what came of it. A path names topics and groups; query strings, headers and bodies are left out.
+ * `caller`: what else a kind of API knows of who asked.
+ */
+export function accessLogFormat(caller: Readonly<Record<string, string>> = {}): AccessLogFormat {
+  return AccessLogFormat.custom(
+    JSON.stringify({
+      time: '$context.requestTime',
+      requestId: '$context.requestId',
+      ip: '$context.identity.sourceIp',
+      caller: '$context.identity.userArn',
+      ...caller,
+      method: '$context.httpMethod',
+      path: '$context.path',
+      protocol: '$context.protocol',
+      status: '$context.status',
+      answerBytes: '$context.responseLength',
+      milliseconds: '$context.responseLatency',
+      functionMilliseconds: '$context.integrationLatency',
+      error: '$context.error.message',
+    }),
+  );
+}
+
+/** A metric of the API that the dimensions name; kinds of API call their errors differently. */
+export function apiMetric(
+  dimensionsMap: Record<string, string>,
+  errors: { clientErrors: string; serverErrors: string },
+  of: ApiMetric,
+  options: cloudwatch.MetricOptions = {},
+): cloudwatch.Metric {
+  const { SUM, SAMPLE_COUNT, p } = cloudwatch.Stats;
+  const metrics = {
+    requests: { metricName: 'Count', statistic: SAMPLE_COUNT },
+    clientErrors: { metricName: errors.clientErrors, statistic: SUM },
+    serverErrors: { metricName: errors.serverErrors, statistic: SUM },
+    latency: { metricName: 'Latency', statistic: p(99) },
+  };
+  return new cloudwatch.Metric({ namespace: 'AWS/ApiGateway', dimensionsMap, ...metrics[of], ...options });
 }

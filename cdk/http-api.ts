@@ -1,39 +1,22 @@
 import { Stack } from 'aws-cdk-lib';
-import * as apigateway from 'aws-cdk-lib/aws-apigateway';
 import * as apigatewayv2 from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { type ApiMetric, executeApiArn, type LogApi } from './api.ts';
+import { type ApiMetric, accessLogFormat, apiMetric, executeApiArn, type LogApi } from './api.ts';
 import { API_FUNCTIONS, type ApiFunctionName, ROUTES } from './routes.ts';
 
 /** `iam`, `none`, or an authorizer of the caller's own, such as `HttpJwtAuthorizer`. */
 export type HttpAuth = 'iam' | 'none' | apigatewayv2.IHttpRouteAuthorizer;
 
 export interface HttpLogApiProps {
-  readonly functions: Readonly<Record<ApiFunctionName, lambda.IFunction | lambda.Function>>;
+  readonly functions: Readonly<Record<ApiFunctionName, lambda.IFunction>>;
   readonly auth: HttpAuth;
-  readonly accessLog: logs.ILogGroup | logs.LogGroup;
+  readonly accessLog: logs.ILogGroup;
 }
-
-/** As of a REST API: see rest-api.ts. */
-const ACCESS_LOG = {
-  time: '$context.requestTime',
-  requestId: '$context.requestId',
-  ip: '$context.identity.sourceIp',
-  caller: '$context.identity.userArn',
-  method: '$context.httpMethod',
-  path: '$context.path',
-  protocol: '$context.protocol',
-  status: '$context.status',
-  answerBytes: '$context.responseLength',
-  milliseconds: '$context.responseLatency',
-  functionMilliseconds: '$context.integrationLatency',
-  error: '$context.error.message',
-};
 
 /** The stage that has no part in paths. */
 export const DEFAULT_STAGE = '$default';
@@ -59,7 +42,7 @@ export class HttpLogApi extends Construct implements LogApi {
       autoDeploy: true,
       accessLogSettings: {
         destination: new apigatewayv2.LogGroupLogDestination(accessLog),
-        format: apigateway.AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+        format: accessLogFormat(),
       },
     });
     this.apiId = this.httpApi.apiId;
@@ -84,29 +67,17 @@ export class HttpLogApi extends Construct implements LogApi {
     return executeApiArn(Stack.of(this), this.apiId, DEFAULT_STAGE, method, path);
   }
 
-  metric(of: ApiMetric, options: cloudwatch.MetricOptions = {}): cloudwatch.Metric {
+  metric(of: ApiMetric, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return httpApiMetric(this.apiId, DEFAULT_STAGE, of, options);
   }
 }
-
-const METRICS: Readonly<Record<ApiMetric, { metricName: string; statistic: string }>> = {
-  requests: { metricName: 'Count', statistic: cloudwatch.Stats.SAMPLE_COUNT },
-  clientErrors: { metricName: '4xx', statistic: cloudwatch.Stats.SUM },
-  serverErrors: { metricName: '5xx', statistic: cloudwatch.Stats.SUM },
-  latency: { metricName: 'Latency', statistic: cloudwatch.Stats.p(99) },
-};
 
 /** Of an HTTP API, which CloudWatch knows by id. */
 export function httpApiMetric(
   apiId: string,
   stage: string,
   of: ApiMetric,
-  options: cloudwatch.MetricOptions = {},
+  options?: cloudwatch.MetricOptions,
 ): cloudwatch.Metric {
-  return new cloudwatch.Metric({
-    namespace: 'AWS/ApiGateway',
-    dimensionsMap: { ApiId: apiId, Stage: stage },
-    ...METRICS[of],
-    ...options,
-  });
+  return apiMetric({ ApiId: apiId, Stage: stage }, { clientErrors: '4xx', serverErrors: '5xx' }, of, options);
 }

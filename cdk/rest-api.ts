@@ -1,10 +1,10 @@
 import { Names, RemovalPolicy } from 'aws-cdk-lib';
 import * as apigateway from 'aws-cdk-lib/aws-apigateway';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { ApiMetric, LogApi } from './api.ts';
+import { type ApiMetric, accessLogFormat, apiMetric, type LogApi } from './api.ts';
 import { type ApiFunctionName, ROUTES } from './routes.ts';
 
 /** `iam`, `none`, `apiKey`, or an authorizer of the caller's own. */
@@ -16,23 +16,6 @@ export interface RestLogApiProps {
   readonly accessLog: logs.ILogGroup;
   readonly cloudWatchRole: boolean;
 }
-
-/** Who asked for what, and what came of it. A path names topics and groups; query strings, headers and bodies are left out. */
-const ACCESS_LOG = {
-  time: '$context.requestTime',
-  requestId: '$context.requestId',
-  ip: '$context.identity.sourceIp',
-  caller: '$context.identity.userArn',
-  apiKeyId: '$context.identity.apiKeyId',
-  method: '$context.httpMethod',
-  path: '$context.path',
-  protocol: '$context.protocol',
-  status: '$context.status',
-  answerBytes: '$context.responseLength',
-  milliseconds: '$context.responseLatency',
-  functionMilliseconds: '$context.integrationLatency',
-  error: '$context.error.message',
-};
 
 /** A REST API over the functions. */
 export class RestLogApi extends Construct implements LogApi {
@@ -59,7 +42,7 @@ export class RestLogApi extends Construct implements LogApi {
       ...(cloudWatchRole && { cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }),
       deployOptions: {
         accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
-        accessLogFormat: apigateway.AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+        accessLogFormat: accessLogFormat({ apiKeyId: '$context.identity.apiKeyId' }),
       },
       defaultMethodOptions: methodOptions(auth),
     });
@@ -86,7 +69,7 @@ export class RestLogApi extends Construct implements LogApi {
     return this.restApi.arnForExecuteApi(method, path, this.restApi.deploymentStage.stageName);
   }
 
-  metric(of: ApiMetric, options: cloudwatch.MetricOptions = {}): cloudwatch.Metric {
+  metric(of: ApiMetric, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return restApiMetric(this.restApi.restApiName, this.restApi.deploymentStage.stageName, of, options);
   }
 }
@@ -97,24 +80,17 @@ function methodOptions(auth: RestAuth): apigateway.MethodOptions {
   return { authorizationType: auth === 'iam' ? IAM : NONE, ...(auth === 'apiKey' && { apiKeyRequired: true }) };
 }
 
-const METRICS: Readonly<Record<ApiMetric, { metricName: string; statistic: string; unit?: cloudwatch.Unit }>> = {
-  requests: { metricName: 'Count', statistic: cloudwatch.Stats.SAMPLE_COUNT },
-  clientErrors: { metricName: '4XXError', statistic: cloudwatch.Stats.SUM },
-  serverErrors: { metricName: '5XXError', statistic: cloudwatch.Stats.SUM },
-  latency: { metricName: 'Latency', statistic: cloudwatch.Stats.p(99) },
-};
-
 /** Of a REST API, which CloudWatch knows by name. */
 export function restApiMetric(
   apiName: string,
   stage: string,
   of: ApiMetric,
-  options: cloudwatch.MetricOptions = {},
+  options?: cloudwatch.MetricOptions,
 ): cloudwatch.Metric {
-  return new cloudwatch.Metric({
-    namespace: 'AWS/ApiGateway',
-    dimensionsMap: { ApiName: apiName, Stage: stage },
-    ...METRICS[of],
-    ...options,
-  });
+  return apiMetric(
+    { ApiName: apiName, Stage: stage },
+    { clientErrors: '4XXError', serverErrors: '5XXError' },
+    of,
+    options,
+  );
 }
