@@ -61,17 +61,21 @@ describe.skipIf(dynoxideMissing)(
         };
       };
 
-      const verdict = await run({
-        mark: 'cancel',
-        clock: hasty(14_400),
-        faults,
-        hook,
-        plainWriters: 4,
-        producers: 12,
-        appends: 8,
-      });
+      // Who leaves is up to the machine's pace: now and then nobody does in a whole trial.
+      for (let trials = 0; trials < 5 && evictions === 0; trials += 1) {
+        const verdict = await run({
+          mark: 'cancel',
+          clock: hasty(14_400),
+          faults,
+          hook,
+          plainWriters: 4,
+          producers: 12,
+          producersFrom: trials * 12,
+          appends: 8,
+        });
 
-      expect(verdict).toMatchObject(RIGHT);
+        expect(verdict).toMatchObject(RIGHT);
+      }
       expect(evictions).toBeGreaterThan(0);
     });
 
