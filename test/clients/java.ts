@@ -27,8 +27,11 @@ export const TOOLS = {
   'connect-standalone.sh': 'org.apache.kafka.connect.cli.ConnectStandalone',
 } as const;
 
+/** Java's own options: many small processes that start fast. */
+const SMALL = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
 /** Needs Java 17 and Maven; the jars are fetched once. */
-export function java(): Promise<Provided<Java>> {
+export function java(flags: readonly string[] = SMALL): Promise<Provided<Java>> {
   return provide('Apache Kafka', async () => {
     await command('java', ['-version'], TIMEOUT_MS);
     const folder = await cached('java', 'java/pom.xml', async (to) => {
@@ -36,7 +39,6 @@ export function java(): Promise<Provided<Java>> {
       const copy = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${to}`];
       await command('mvn', ['-q', '-B', ...pom, ...copy], TIMEOUT_MS);
     });
-    const flags = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
     const log4j = `-Dlog4j2.configurationFile=file:${here('java/log4j2.properties')}`;
     return {
       command: (main, ...args) => ['java', ...flags, log4j, '-cp', join(folder, '*'), main, ...args],

@@ -3,7 +3,12 @@ import { once } from 'node:events';
 
 /** A command that runs, and what it has printed so far. */
 export interface Running {
+  readonly pid: number;
   output(): string;
+  /** Whether it has ended, by itself or not. */
+  ended(): boolean;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
   /** SIGTERM, then SIGKILL; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -59,7 +64,13 @@ export function start(command: readonly [string, ...string[]]): Running {
     });
   }
   return {
+    pid: child.pid!,
     output: () => printed,
+    ended: () => !running.has(child),
+    async kill() {
+      child.kill('SIGKILL');
+      await closed;
+    },
     async stop() {
       child.kill('SIGTERM');
       const cut = setTimeout(() => child.kill('SIGKILL'), 10_000);
