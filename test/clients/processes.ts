@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 
 /** A command that runs, and what it has printed so far. */
 export interface Running {
@@ -54,11 +55,13 @@ export async function finish(
   return { code: child.exitCode, stdout, stderr };
 }
 
-export function start(command: readonly [string, ...string[]]): Running {
+/** With `onLine` what goes to stdout is told line by line, and not kept. */
+export function start(command: readonly [string, ...string[]], onLine?: (line: string) => void): Running {
   const child = begin(command);
   const closed = once(child, 'close');
   let printed = '';
-  for (const stream of [child.stdout!, child.stderr!]) {
+  if (onLine) createInterface(child.stdout!).on('line', onLine);
+  for (const stream of onLine ? [child.stderr!] : [child.stdout!, child.stderr!]) {
     stream.on('data', (text: string) => {
       printed += text;
     });

@@ -16,6 +16,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   volume: () => import('./volume.ts'),
   topics: () => import('./topics.ts'),
   faults: () => import('./faults.ts'),
+  verifiable: () => import('./verifiable.ts'),
   bundles: () => import('./bundles.ts'),
 };
 
