@@ -21,12 +21,14 @@ export type Provided<T> = { ok: T } | { unavailable: string };
  * A folder of the cache that `fill` has filled, once for each content of the files that say with what. It appears when it is
  * complete: who is interrupted leaves nothing half done.
  */
-export async function cached(name: string, recipe: string, fill: (folder: string) => Promise<void>): Promise<string> {
-  const digest = createHash('sha256')
-    .update(readFileSync(here(recipe)))
-    .digest('hex')
-    .slice(0, 12);
-  const folder = join(CACHE, `${name}-${digest}`);
+export async function cached(
+  name: string,
+  recipes: readonly string[],
+  fill: (folder: string) => Promise<void>,
+): Promise<string> {
+  const digest = createHash('sha256');
+  for (const recipe of recipes) digest.update(readFileSync(here(recipe)));
+  const folder = join(CACHE, `${name}-${digest.digest('hex').slice(0, 12)}`);
   // Some tools remember the folder's name: it is filled where it stays, and marked when it is complete.
   const done = join(folder, '.complete');
   if (existsSync(done)) return folder;

@@ -1,9 +1,10 @@
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE, cached, command, here, type Provided, provide } from './cache.ts';
 
-/** Apache Kafka's jars. */
+/** Apache Kafka's jars, and the programs of `java/`. */
 export interface Java {
-  /** The command and arguments that run a main class, or a source file, with these. */
+  /** The command and arguments that run a main class. */
   command(main: string, ...args: string[]): [string, ...string[]];
 }
 
@@ -30,18 +31,23 @@ export const TOOLS = {
 /** Java's own options: many small processes that start fast. */
 const SMALL = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
-/** Needs Java 17 and Maven; the jars are fetched once. */
+/** Needs a JDK of 17 and Maven; the jars are fetched, and the programs compiled, once. */
 export function java(flags: readonly string[] = SMALL): Promise<Provided<Java>> {
   return provide('Apache Kafka', async () => {
     await command('java', ['-version'], TIMEOUT_MS);
-    const folder = await cached('java', 'java/pom.xml', async (to) => {
+    const folder = await cached('java', ['java/pom.xml'], async (to) => {
       const pom = ['-f', here('java/pom.xml'), `-Dmaven.repo.local=${join(CACHE, 'm2')}`];
       const copy = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${to}`];
       await command('mvn', ['-q', '-B', ...pom, ...copy], TIMEOUT_MS);
     });
+    const sources = globSync('*.java', { cwd: here('java') }).sort();
+    const programs = sources.map((source) => `java/${source}`);
+    const classes = await cached('classes', ['java/pom.xml', ...programs], async (to) => {
+      await command('javac', ['-cp', join(folder, '*'), '-d', to, ...programs.map(here)], TIMEOUT_MS);
+    });
     const log4j = `-Dlog4j2.configurationFile=file:${here('java/log4j2.properties')}`;
     return {
-      command: (main, ...args) => ['java', ...flags, log4j, '-cp', join(folder, '*'), main, ...args],
+      command: (main, ...args) => ['java', ...flags, log4j, '-cp', `${classes}:${join(folder, '*')}`, main, ...args],
     };
   });
 }

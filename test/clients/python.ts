@@ -6,7 +6,7 @@ const TIMEOUT_MS = 300_000;
 /** The interpreter of a virtual environment with the Python clients, whose archives must have the hashes of the lock file. */
 export function python(): Promise<Provided<string>> {
   return provide('Python with its Kafka clients', async () => {
-    const folder = await cached('python', 'python/requirements.txt', async (to) => {
+    const folder = await cached('python', ['python/requirements.txt'], async (to) => {
       await command('python3', ['-m', 'venv', to], TIMEOUT_MS);
       const install = ['-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', '--require-hashes'];
       await command(join(to, 'bin', 'python'), [...install, '-r', here('python/requirements.txt')], TIMEOUT_MS);

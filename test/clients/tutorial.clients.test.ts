@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../support/poll.ts';
 import { type ServerProcess, startServer } from '../support/server.ts';
-import { here } from './cache.ts';
 import { java, TOOLS } from './java.ts';
 import { finish, start } from './processes.ts';
 import { python } from './python.ts';
@@ -79,9 +78,7 @@ describe.skipIf('unavailable' in kafka || 'unavailable' in py)('the tutorial, wo
     if (!('ok' in kafka)) throw new Error('unreachable');
     for (const topic of ['input-topic', 'output-topic']) await shell(CREATE.replace('test-topic', topic));
     const server9092 = here9092('localhost:9092');
-    const program = start(
-      kafka.ok.command(here('java/ImportantFilter.java'), server9092, 'filter', join(folder, 'streams')),
-    );
+    const program = start(kafka.ok.command('ImportantFilter', server9092, 'filter', join(folder, 'streams')));
     try {
       const lines = ['nothing', 'important news', 'small talk', 'also important'];
       const produced = await shell(
