@@ -87,7 +87,7 @@ describe.skipIf('unavailable' in kafka || 'unavailable' in py)('the tutorial, wo
       );
       expect(produced.code, produced.stderr).toBe(0);
       const consumed = await shell(
-        'bin/kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic output-topic --from-beginning --max-messages 2 --timeout-ms 50000',
+        'bin/kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic output-topic --from-beginning --max-messages 2 --timeout-ms 100000',
       );
       expect(consumed.stdout, program.output()).toBe('important news\nalso important\n');
     } finally {
