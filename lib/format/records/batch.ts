@@ -36,7 +36,7 @@ const NO_LEADER_EPOCH = -1;
 const NO_PRODUCER = { id: -1, epoch: -1, sequence: -1 };
 
 export interface EncodeOptions {
-  /** Default `none`. UNSUPPORTED_COMPRESSION_TYPE for snappy and lz4. */
+  /** Default `none`. UNSUPPORTED_COMPRESSION_TYPE for snappy and lz4, which are only read. */
   compression?: Compression;
   /** The codec's own scale and default. */
   compressionLevel?: number;
@@ -130,8 +130,8 @@ export interface DecodeOptions {
 /**
  * Decodes one whole batch; control batches too. Keys and values are views of the bytes, or of their decompressed copy:
  * whoever keeps one keeps all of it. The CRC is not checked: that was done when the batch came in.
- * Errors are those of `readHeader`, and CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE or
- * UNSUPPORTED_COMPRESSION_TYPE for what is inside.
+ * Errors are those of `readHeader`, and CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP or MESSAGE_TOO_LARGE
+ * for what is inside.
  */
 export function decodeBatch(bytes: Uint8Array, options: DecodeOptions = {}): LogRecord[] {
   const header = readWhole(bytes);

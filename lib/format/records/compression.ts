@@ -1,5 +1,7 @@
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { VarveError } from '../../errors.ts';
+import { unLz4 } from './lz4.ts';
+import { unsnappy } from './snappy.ts';
 
 /** A batch's compression; the place in this list is its number in the batch's attributes. */
 export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -18,14 +20,17 @@ export function compress(compression: Compression, bytes: Uint8Array, level?: nu
         level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } },
       );
     default:
-      throw unsupported(compression);
+      throw new VarveError(
+        'UNSUPPORTED_COMPRESSION_TYPE',
+        `Varve reads batches that are compressed with ${compression} and does not write them; use gzip, zstd or none.`,
+      );
   }
 }
 
 /**
  * Decompresses in one go and never into more than `limit` bytes (at least 1): MESSAGE_TOO_LARGE beyond it, CORRUPT_MESSAGE
- * when the bytes are not what the codec wrote, UNSUPPORTED_COMPRESSION_TYPE for snappy and lz4. Of a zstd frame that is cut
- * short Node 22 gives what there is and no error: the caller must know how much to expect.
+ * when the bytes are not what the codec wrote. Of a zstd frame that is cut short Node 22 gives what there is and no error: the caller
+ * must know how much to expect.
  */
 export function decompress(compression: Compression, bytes: Uint8Array, limit: number): Uint8Array {
   switch (compression) {
@@ -35,8 +40,10 @@ export function decompress(compression: Compression, bytes: Uint8Array, limit: n
       return guarded(compression, limit, () => gunzipSync(bytes, { maxOutputLength: limit }));
     case 'zstd':
       return guarded(compression, limit, () => unzstd(bytes, limit));
-    default:
-      throw unsupported(compression);
+    case 'snappy':
+      return guarded(compression, limit, () => unsnappy(bytes, limit));
+    case 'lz4':
+      return guarded(compression, limit, () => unLz4(bytes, limit));
   }
 }
 
@@ -71,11 +78,4 @@ function guarded(compression: Compression, limit: number, run: () => Uint8Array)
       cause,
     });
   }
-}
-
-function unsupported(compression: Compression): VarveError {
-  return new VarveError(
-    'UNSUPPORTED_COMPRESSION_TYPE',
-    `Varve passes ${compression} batches through but cannot look inside them; use gzip, zstd or none.`,
-  );
 }
