@@ -4,7 +4,6 @@ import { apiVersions } from './apis/api-versions.ts';
 import {
   type Input,
   inputOf,
-  malformed,
   readInt16,
   readInt32,
   readString,
@@ -25,8 +24,9 @@ export interface Request {
 }
 
 /**
- * Reads a frame without its length: header (version 1, or 2 in flexible versions), then the message. INVALID_REQUEST when it cannot be
- * read, UNSUPPORTED_VERSION when it asks for what is not served: both end the connection, as in Kafka.
+ * Reads a frame without its length: header (version 1, or 2 in flexible versions), then the message. Bytes that follow are passed over,
+ * as Kafka does: librdkafka 2.15 sends some after its Metadata request for all topics. INVALID_REQUEST when it cannot be read or
+ * asks for what is not served: both end the connection, as in Kafka.
  */
 export function readRequest(frame: Buffer, apis: ReadonlyMap<number, Api>): Request {
   const input = inputOf(frame);
@@ -44,7 +44,6 @@ export function readRequest(frame: Buffer, apis: ReadonlyMap<number, Api>): Requ
   const clientId = readClientId(input);
   if (version >= api.flexible) skipTags(input);
   const body = codecOf(api, version).request.read(input);
-  if (input.at !== input.end) throw malformed('bytes follow it');
   return { api, version, unsupported: false, correlationId, clientId, body };
 }
 
