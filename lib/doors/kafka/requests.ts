@@ -1,15 +1,7 @@
 import { VarveError } from '../../errors.ts';
 import { type Api, codecOf } from './api.ts';
 import { apiVersions } from './apis/api-versions.ts';
-import {
-  type Input,
-  inputOf,
-  readInt16,
-  readInt32,
-  readString,
-  readUnsignedVarint,
-  skip,
-} from './protocol/input.ts';
+import { type Input, inputOf, readInt16, readInt32, readString, readUnsignedVarint, skip } from './protocol/input.ts';
 import { output, partsOf, writeInt32, writeUnsignedVarint } from './protocol/output.ts';
 
 /** A request as it came in a frame: what is asked of which API, in which version. */
