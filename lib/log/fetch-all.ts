@@ -11,8 +11,8 @@ export interface FetchAllDeps {
   reader: Reader;
   heads: Heads;
   clock: Clock;
-  /** The partition as it is now, with `offset` in its range: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE. */
-  look(topic: string, partition: number, offset: number): Promise<{ of: TopicIdPartition; head: Head }>;
+  /** The partition, with `offset` in its range: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE. `waits`: as `Reader.head` has it. */
+  look(topic: string, partition: number, offset: number, waits: boolean): Promise<{ of: TopicIdPartition; head: Head }>;
 }
 
 /** Partitions whose batches are loaded at the same time. */
@@ -56,7 +56,7 @@ export async function fetchAll(
     if (lane.failure) return;
     try {
       const { topic, partition } = lane.wanted;
-      const { of, head } = await deps.look(topic, partition, lane.next);
+      const { of, head } = await deps.look(topic, partition, lane.next, wait > 0);
       lane.of = of;
       lane.answer.highWatermark = head.highWatermark;
       lane.answer.logStart = head.logStart;

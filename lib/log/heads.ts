@@ -1,14 +1,18 @@
 import { LRUCache } from 'lru-cache';
-import { type Clock, sleep } from '../clock.ts';
+import pLimit from 'p-limit';
+import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import type { Catalog } from '../stores/catalog/catalog.ts';
 import type { Head, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
 
 /** What this process knows of partitions' heads, and who waits for one to move. */
 export interface Heads {
-  /** `exact`: as it is now. Otherwise it may be a moment old where other processes write; never draw a negative answer from that. */
-  get(of: TopicIdPartition, exact?: boolean): Promise<Head | undefined>;
-  /** Takes in a head that a commit answered; `asked`: when it was sent, by the monotonic clock. */
+  /**
+   * Where other processes write too, the head as it was asked for at most `maxAge` ms ago (default RECENT_MS), or a moment before
+   * when somebody waits for it. Never draw a negative answer from any but NOW.
+   */
+  get(of: TopicIdPartition, maxAge?: number): Promise<Head | undefined>;
+  /** Takes in a head that a commit of this process answered; `asked`: when it was sent, by the monotonic clock. */
   learn(of: TopicIdPartition, head: Head, asked: number): void;
   /** Asks the catalog, whatever is known. */
   refresh(of: TopicIdPartition): Promise<Head | undefined>;
@@ -33,6 +37,20 @@ const TAIL_ENTRIES = 256;
 const POLL_FIRST_MS = 50;
 const POLL_LAST_MS = 1_000;
 const PEEK_AT_ONCE = 100;
+const PEEKS_AT_ONCE = 8;
+/** The greatest age of a head that is not asked for: as it is now. */
+export const NOW = 0;
+const RECENT_MS = 1_000;
+/** The age of a head that serves who is going to wait at its end: a head that is waited for is always younger, so that waits cost nothing but the poll. */
+export const AWAITED_MS = 3 * POLL_LAST_MS;
+
+interface Known {
+  head: Head;
+  /** When the question was sent. The answer may have been long on its way, or the process frozen when it came. */
+  asked: number;
+  /** When others' records were last found, or looked for again after nobody had waited. */
+  moved: number;
+}
 
 interface Waiter {
   offset: number;
@@ -44,27 +62,32 @@ interface Awaited {
   waiters: Set<Waiter>;
 }
 
-export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Heads {
-  /** `asked`: when the question was sent. The answer may have been long on its way, or the process frozen when it came. */
-  const known = new LRUCache<string, { head: Head; asked: number }>({
+export function createHeads(catalog: Catalog, clock: Clock): Heads {
+  const known = new LRUCache<string, Known>({
     maxSize: KNOWN_ENTRIES,
     sizeCalculation: ({ head }) => HEAD_SIZE + head.tail.entries.length,
   });
   const awaited = new Map<string, Awaited>();
-  const closing = new AbortController();
+  let closed = false;
   let waiting = 0;
   let polling = false;
+  let pause = POLL_FIRST_MS;
+  let polled = Number.NEGATIVE_INFINITY;
+  let next = { at: Number.POSITIVE_INFINITY, cancel() {} };
 
   const keyOf = (of: TopicIdPartition) => `${of.topicId}#${of.partition}`;
 
-  function learn(of: TopicIdPartition, head: Head, asked: number): Head {
+  function take(of: TopicIdPartition, head: Head, asked: number, isOwn: boolean): Head {
     const key = keyOf(of);
     const old = known.get(key);
     // Answers overtake each other; the high watermark never goes back, nor what else only rises.
     if (old && old.head.highWatermark > head.highWatermark) return old.head;
     if (old && old.head.highWatermark === head.highWatermark && old.asked > asked) return old.head;
     const learned = old ? { ...head, tail: joined(old.head.tail, head.tail, head.frontier) } : head;
-    known.set(key, { head: learned, asked: Math.max(asked, old?.asked ?? asked) });
+    // What this process appends says nothing of how soon others will.
+    const isNews = !isOwn && head.highWatermark > (old?.head.highWatermark ?? -1);
+    const moved = !old || isNews || asked - old.asked > AWAITED_MS ? asked : old.moved;
+    known.set(key, { head: learned, asked: Math.max(asked, old?.asked ?? asked), moved });
     for (const waiter of awaited.get(key)?.waiters ?? []) {
       if (head.highWatermark > waiter.offset) waiter.wake();
     }
@@ -77,9 +100,9 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
     for (const waiter of awaited.get(key)?.waiters ?? []) waiter.wake();
   }
 
-  async function get(of: TopicIdPartition, exact = false): Promise<Head | undefined> {
+  async function get(of: TopicIdPartition, maxAge = RECENT_MS): Promise<Head | undefined> {
     const cached = known.get(keyOf(of));
-    if (cached && (!catalog.shared || (!exact && clock.monotonic() - cached.asked < maxAge))) return cached.head;
+    if (cached && (!catalog.shared || clock.monotonic() - cached.asked < maxAge)) return cached.head;
     return refresh(of);
   }
 
@@ -90,40 +113,67 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
       forget(of);
       return undefined;
     }
-    return learn(of, head, asked);
+    return take(of, head, asked, false);
   }
 
-  /** One poll for all that is awaited, and only while something is. */
+  /** When an awaited head is to be looked at: the longer nothing has come, the later. */
+  function dueAt(key: string): number {
+    const cached = known.peek(key);
+    if (!cached) return clock.monotonic();
+    const { asked, moved } = cached;
+    return asked + Math.min(Math.max(asked - moved, POLL_FIRST_MS), POLL_LAST_MS);
+  }
+
+  /** Polls at that time, or sooner if that was arranged before. */
+  function arrange(due: number): void {
+    const at = Math.max(due, polled + pause);
+    if (!catalog.shared || polling || closed || at >= next.at) return;
+    next.cancel();
+    next = { at, cancel: clock.schedule(Math.max(0, at - clock.monotonic()), () => void poll()) };
+  }
+
+  function disarrange(): void {
+    next.cancel();
+    next = { at: Number.POSITIVE_INFINITY, cancel() {} };
+  }
+
+  /** One poll for all that is awaited and due, and only while something is. */
   async function poll(): Promise<void> {
+    disarrange();
     polling = true;
-    let pause = POLL_FIRST_MS;
-    while (awaited.size > 0 && !closing.signal.aborted) {
-      await sleep(clock, pause, closing.signal);
-      const all = [...awaited.values()];
-      let moved = false;
-      for (let i = 0; i < all.length; i += PEEK_AT_ONCE) {
-        const some = all.slice(i, i + PEEK_AT_ONCE).map(({ of }) => of);
-        // A poll that fails is only late: the waiters have deadlines of their own.
-        const asked = clock.monotonic();
-        const heads = await catalog.partitions.peek(some).catch(() => []);
-        heads.forEach((head, j) => {
-          const of = some[j]!;
-          if (!head) return;
-          const before = known.get(keyOf(of))?.head.highWatermark ?? -1;
-          if (learn(of, head, asked).highWatermark > before) moved = true;
-        });
-      }
-      pause = moved ? POLL_FIRST_MS : Math.min(pause * 2, POLL_LAST_MS);
-    }
+    polled = clock.monotonic();
+    const due = [...awaited].filter(([key]) => dueAt(key) <= polled).map(([, { of }]) => of);
+    const some = Array.from({ length: Math.ceil(due.length / PEEK_AT_ONCE) }, (_, i) =>
+      due.slice(i * PEEK_AT_ONCE, (i + 1) * PEEK_AT_ONCE),
+    );
+    // A poll that fails is only late: the waiters have deadlines of their own.
+    const went = await pLimit(PEEKS_AT_ONCE).map(some, (few) =>
+      peek(few).then(
+        () => true,
+        () => false,
+      ),
+    );
+    pause = went.every(Boolean) ? POLL_FIRST_MS : Math.min(pause * 2, POLL_LAST_MS);
     polling = false;
+    for (const key of awaited.keys()) arrange(dueAt(key));
+  }
+
+  async function peek(some: readonly TopicIdPartition[]): Promise<void> {
+    const asked = clock.monotonic();
+    const heads = await catalog.partitions.peek(some);
+    for (const [i, head] of heads.entries()) {
+      if (head) take(some[i]!, head, asked, false);
+      // Deleted, or so it seems.
+      else await refresh(some[i]!);
+    }
   }
 
   function wait(positions: readonly Position[], ms: number, signal?: AbortSignal): Promise<void> {
-    if (closing.signal.aborted || signal?.aborted || ms <= 0) return Promise.resolve();
+    if (closed || signal?.aborted || ms <= 0) return Promise.resolve();
     for (const { of, offset } of positions) {
       const cached = known.get(keyOf(of))?.head;
-      // Forgotten since the caller looked: it must look again.
-      if (!cached || cached.highWatermark > offset) return Promise.resolve();
+      // Forgotten since the caller looked: where nobody polls it must look again.
+      if (cached ? cached.highWatermark > offset : !catalog.shared) return Promise.resolve();
     }
     if (waiting + positions.length > MAX_WAITERS) {
       return Promise.reject(
@@ -141,6 +191,7 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
           group.waiters.delete(waiter);
           if (group.waiters.size === 0 && awaited.get(key) === group) awaited.delete(key);
         }
+        if (awaited.size === 0) disarrange();
         waiting -= positions.length;
         cancel();
         signal?.removeEventListener('abort', wake);
@@ -153,21 +204,22 @@ export function createHeads(catalog: Catalog, clock: Clock, maxAge = 1_000): Hea
         const waiter: Waiter = { offset, wake };
         group.waiters.add(waiter);
         joined.push({ key, group, waiter });
+        arrange(dueAt(key));
       }
       const cancel = clock.schedule(ms, wake);
       signal?.addEventListener('abort', wake, { once: true });
-      if (catalog.shared && !polling) void poll();
     });
   }
 
   return {
     get,
     refresh,
-    learn,
+    learn: (of, head, asked) => void take(of, head, asked, true),
     forget,
     wait,
     close() {
-      closing.abort();
+      closed = true;
+      disarrange();
       for (const { waiters } of [...awaited.values()]) for (const waiter of [...waiters]) waiter.wake();
     },
   };

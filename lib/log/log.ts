@@ -21,7 +21,7 @@ import { fetchAll } from './fetch-all.ts';
 import { follow } from './follow.ts';
 import { createConsumer } from './groups/consumer.ts';
 import { createGroupAdmin } from './groups/group-admin.ts';
-import { createHeads } from './heads.ts';
+import { createHeads, NOW } from './heads.ts';
 import { type Meter, silentMeter } from './meter.ts';
 import type { Prices } from './placement.ts';
 import { createProducer } from './producer.ts';
@@ -147,8 +147,8 @@ export function createLog(deps: LogDeps): EventLog {
     });
   }
 
-  function look(name: string, partition: number, offset: number) {
-    return on(name, partition, async (of) => ({ of, head: await reader.head(of, offset) }));
+  function look(name: string, partition: number, offset: number, waits: boolean) {
+    return on(name, partition, async (of) => ({ of, head: await reader.head(of, offset, waits) }));
   }
 
   /** The promise's outcome, unless time is up or the caller gives up first. What was begun goes on. */
@@ -194,7 +194,7 @@ export function createLog(deps: LogDeps): EventLog {
   }
 
   async function resolve(topic: Topic, partition: number, from: From) {
-    const head = await heads.get({ topicId: topic.id, partition }, true);
+    const head = await heads.get({ topicId: topic.id, partition }, NOW);
     if (!head) throw unknownPartition(topic.name, partition);
     const latest = head.highWatermark;
     if (from === 'earliest') return { offset: head.logStart, latest };
@@ -255,7 +255,7 @@ export function createLog(deps: LogDeps): EventLog {
 
     async offsets(topic, partition) {
       return on(topic, partition, async (of) => {
-        const head = await heads.get(of, true);
+        const head = await heads.get(of, NOW);
         if (!head) throw unknownPartition(topic, partition);
         return { earliest: head.logStart, latest: head.highWatermark };
       });

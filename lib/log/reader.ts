@@ -6,12 +6,15 @@ import type { LogRecord } from '../format/records/record.ts';
 import type { Head, Partitions, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
 import type { Batches, Located } from './batches.ts';
 import type { Fetched, FetchOptions, Polled } from './event-log.ts';
-import type { Heads } from './heads.ts';
+import { AWAITED_MS, type Heads, NOW } from './heads.ts';
 import type { Meter } from './meter.ts';
 
 export interface Reader {
-  /** The head, with `offset` in its range: UNKNOWN_TOPIC_OR_PARTITION or OFFSET_OUT_OF_RANGE is said only of the head as it is now. */
-  head(of: TopicIdPartition, offset: number): Promise<Head>;
+  /**
+   * The head, with `offset` in its range: UNKNOWN_TOPIC_OR_PARTITION or OFFSET_OUT_OF_RANGE is said only of the head as it is now.
+   * `waits`: at its end the caller is going to wait, so that it may be a little older.
+   */
+  head(of: TopicIdPartition, offset: number, waits?: boolean): Promise<Head>;
   fetch(of: TopicIdPartition, offset: number, options?: FetchOptions & StrictLimit): Promise<Fetched>;
   poll(of: TopicIdPartition, offset: number, options?: FetchOptions & { maxRecords?: number }): Promise<Polled>;
   offsetAt(of: TopicIdPartition, timestamp: number): Promise<{ offset: number; timestamp: number } | undefined>;
@@ -50,11 +53,11 @@ export function createReader(deps: ReaderDeps): Reader {
     sizeCalculation: (records, bytes) => bytes.length + records.length * 128,
   });
 
-  async function headFor(of: TopicIdPartition, offset: number): Promise<Head> {
-    for (const exact of [false, true]) {
-      const head = await heads.get(of, exact);
+  async function headFor(of: TopicIdPartition, offset: number, waits = false): Promise<Head> {
+    for (const age of [waits ? AWAITED_MS : undefined, NOW]) {
+      const head = await heads.get(of, age);
       if (head && offset >= head.logStart && offset <= head.highWatermark) return head;
-      if (!exact) continue;
+      if (age !== NOW) continue;
       if (!head) throw unknownPartition();
       throw new VarveError(
         'OFFSET_OUT_OF_RANGE',
@@ -191,14 +194,14 @@ export function createReader(deps: ReaderDeps): Reader {
 
   async function searchOffset(of: TopicIdPartition, timestamp: number) {
     const run = await partitions.findTimestamp(of, timestamp);
-    let head = await heads.get(of, true);
+    let head = await heads.get(of, NOW);
     if (!head) throw unknownPartition();
     if (!run) return undefined;
     // The entry holds such a record, unless that lies below the log start: then the next one is somewhere after.
     for (let offset = Math.max(run.base, head.logStart); offset < head.highWatermark; ) {
       const located = await locate(of, offset, head, DEFAULT_MAX_BYTES);
       if (located.length === 0) {
-        head = await heads.get(of, true);
+        head = await heads.get(of, NOW);
         if (!head) throw unknownPartition();
         if (offset >= head.logStart) throw notFound(offset);
         offset = head.logStart;
@@ -217,7 +220,7 @@ export function createReader(deps: ReaderDeps): Reader {
 
   /** The tail's highest, unless an older entry is higher: each look-up finds one that is higher still, as a rule none. */
   async function offsetOfMaxTimestamp(of: TopicIdPartition) {
-    const head = await heads.get(of, true);
+    const head = await heads.get(of, NOW);
     if (!head) throw unknownPartition();
     let highest = -1;
     for (const entry of head.tail.entries) highest = Math.max(highest, entry.maxTimestamp);

@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../clock.ts';
 import { VarveError } from '../../errors.ts';
 import type { Catalog } from '../../stores/catalog/catalog.ts';
 import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
-import type { Heads } from '../heads.ts';
+import { type Heads, NOW } from '../heads.ts';
 import { MAX_WAIT_MS, type Reader } from '../reader.ts';
 import { unknownTopic } from '../topic-name.ts';
 import type { ConsumedBatch, ConsumerOptions } from './consumer.ts';
@@ -157,7 +157,7 @@ export function createSession(
   }
 
   async function resetOffset(lane: Lane, reset: 'earliest' | 'latest'): Promise<number> {
-    const head = await lookUps(() => heads.get(lane.of, true));
+    const head = await lookUps(() => heads.get(lane.of, NOW));
     if (!head) throw unknownTopic(lane.topic);
     const offset = reset === 'earliest' ? head.logStart : head.highWatermark;
     if (lane.committed > offset) {
