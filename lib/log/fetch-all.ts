@@ -68,8 +68,14 @@ export async function fetchAll(
   async function load(lane: Lane, granted: number, strict: boolean): Promise<void> {
     left -= granted;
     let taken = 0;
+    const read = () => reader.fetch(lane.of!, lane.next, { maxBytes: granted, strict });
     try {
-      const { batches } = await reader.fetch(lane.of!, lane.next, { maxBytes: granted, strict });
+      const { batches } = await read().catch(async (error) => {
+        // Deleted since it was looked at, and perhaps made anew: then it is the new topic that has the name.
+        if (!isUnknown(error) || lane.answer.batches.length > 0) throw error;
+        await look(lane);
+        return read();
+      });
       for (const batch of batches) {
         lane.answer.batches.push(batch);
         taken += batch.length;
@@ -124,6 +130,10 @@ export async function fetchAll(
       );
   }
   return lanes.map(({ failure, answer }) => failure ?? answer);
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
 }
 
 function asFailure(error: unknown): VarveError {

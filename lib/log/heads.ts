@@ -43,14 +43,21 @@ export const NOW = 0;
 const RECENT_MS = 1_000;
 /** The age of a head that serves who is going to wait at its end: a head that is waited for is always younger, so that waits cost nothing but the poll. */
 export const AWAITED_MS = 3 * POLL_LAST_MS;
+/** However often it is polled, a head is read strongly consistently once in this time by whoever waits for it. */
+const PROVEN_MS = 60_000;
 
 interface Known {
   head: Head;
   /** When the question was sent. The answer may have been long on its way, or the process frozen when it came. */
   asked: number;
+  /** When that was last asked strongly consistently: polls alone might show the same old head for as long as a replica lags. */
+  proven: number;
   /** When others' records were last found, or looked for again after nobody had waited. */
   moved: number;
 }
+
+/** Where a head comes from: an append of this process, a strongly consistent read, or a poll. */
+type Origin = 'append' | 'read' | 'poll';
 
 interface Waiter {
   offset: number;
@@ -77,7 +84,7 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
 
   const keyOf = (of: TopicIdPartition) => `${of.topicId}#${of.partition}`;
 
-  function take(of: TopicIdPartition, head: Head, asked: number, isOwn: boolean): Head {
+  function take(of: TopicIdPartition, head: Head, asked: number, origin: Origin): Head {
     const key = keyOf(of);
     const old = known.get(key);
     // Answers overtake each other; the high watermark never goes back, nor what else only rises.
@@ -85,9 +92,10 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
     if (old && old.head.highWatermark === head.highWatermark && old.asked > asked) return old.head;
     const learned = old ? { ...head, tail: joined(old.head.tail, head.tail, head.frontier) } : head;
     // What this process appends says nothing of how soon others will.
-    const isNews = !isOwn && head.highWatermark > (old?.head.highWatermark ?? -1);
+    const isNews = origin !== 'append' && head.highWatermark > (old?.head.highWatermark ?? -1);
     const moved = !old || isNews || asked - old.asked > AWAITED_MS ? asked : old.moved;
-    known.set(key, { head: learned, asked: Math.max(asked, old?.asked ?? asked), moved });
+    const proven = origin === 'poll' ? (old?.proven ?? Number.NEGATIVE_INFINITY) : asked;
+    known.set(key, { head: learned, asked: Math.max(asked, old?.asked ?? asked), proven, moved });
     for (const waiter of awaited.get(key)?.waiters ?? []) {
       if (head.highWatermark > waiter.offset) waiter.wake();
     }
@@ -102,7 +110,9 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
 
   async function get(of: TopicIdPartition, maxAge = RECENT_MS): Promise<Head | undefined> {
     const cached = known.get(keyOf(of));
-    if (cached && (!catalog.shared || clock.monotonic() - cached.asked < maxAge)) return cached.head;
+    if (cached && !catalog.shared) return cached.head;
+    const now = clock.monotonic();
+    if (cached && now - cached.asked < maxAge && now - cached.proven < PROVEN_MS) return cached.head;
     return refresh(of);
   }
 
@@ -113,7 +123,7 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
       forget(of);
       return undefined;
     }
-    return take(of, head, asked, false);
+    return take(of, head, asked, 'read');
   }
 
   /** When an awaited head is to be looked at: the longer nothing has come, the later. */
@@ -162,7 +172,7 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
     const asked = clock.monotonic();
     const heads = await catalog.partitions.peek(some);
     for (const [i, head] of heads.entries()) {
-      if (head) take(some[i]!, head, asked, false);
+      if (head) take(some[i]!, head, asked, 'poll');
       // Deleted, or so it seems.
       else await refresh(some[i]!);
     }
@@ -214,7 +224,7 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
   return {
     get,
     refresh,
-    learn: (of, head, asked) => void take(of, head, asked, true),
+    learn: (of, head, asked) => void take(of, head, asked, 'append'),
     forget,
     wait,
     close() {

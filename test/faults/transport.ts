@@ -24,6 +24,10 @@ export interface Request {
 }
 
 export interface DynamodbInput {
+  TableName?: string;
+  ConsistentRead?: boolean;
+  /** Of BatchGetItem, by table. */
+  RequestItems?: Record<string, { Keys: Attributes[]; ConsistentRead?: boolean }>;
   Key?: Attributes;
   Item?: Attributes;
   UpdateExpression?: string;

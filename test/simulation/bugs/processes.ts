@@ -65,7 +65,7 @@ export const PROCESS_BUGS: readonly Bug[] = [
   },
   {
     name: 'an append is never answered, and no signal ends it',
-    caughtBy: ['nothing held'],
+    caughtBy: ['nothing held', 'calls end'],
     usesCatalog: (inner, dice) =>
       withPartitions(inner, {
         append: (to, entries, options) => (dice.chance(0.01) ? NEVER : inner.partitions.append(to, entries, options)),

@@ -1,0 +1,4 @@
+import { localstack } from '../../support/localstack.ts';
+import { staleHeads } from './stale-heads.ts';
+
+staleHeads(() => localstack);
