@@ -99,6 +99,8 @@ export interface FetchAllOptions {
   minBytes: number;
   /** Milliseconds to wait for them. */
   wait: number;
+  /** Bytes of memory, of which `maxBytes` is the most: taken before something is read, what was not needed is given back before a wait. */
+  memory?: { take(wanted: number): number; give(bytes: number): void };
   signal?: AbortSignal;
 }
 

@@ -40,7 +40,7 @@ interface Lane {
 export async function fetchAll(
   deps: FetchAllDeps,
   wanted: readonly Wanted[],
-  { maxBytes, minBytes, wait, signal }: FetchAllOptions,
+  { maxBytes, minBytes, wait, memory, signal }: FetchAllOptions,
 ): Promise<(Fetched | VarveError)[]> {
   const { reader, heads, clock } = deps;
   const until = clock.monotonic() + Math.min(wait, MAX_WAIT_MS);
@@ -49,7 +49,9 @@ export async function fetchAll(
     const answer = { batches: [], highWatermark: -1, logStart: -1 };
     return { wanted: one, answer, next: one.offset, room, full: room <= 0 };
   });
-  let left = Math.min(maxBytes, MAX_FETCH_BYTES);
+  const most = Math.min(maxBytes, MAX_FETCH_BYTES);
+  /** Bytes that may still be read before the next wait, and those that have been found. */
+  let left = 0;
   let found = 0;
 
   async function look(lane: Lane): Promise<void> {
@@ -115,7 +117,9 @@ export async function fetchAll(
   }
 
   for (;;) {
+    left = memory ? memory.take(most - found) : most - found;
     await gather();
+    memory?.give(left);
     const ms = until - clock.monotonic();
     const isDone = found >= minBytes || left <= 0 || lanes.some(({ failure }) => failure);
     if (isDone || ms <= 0 || signal?.aborted || lanes.some(hasMore)) break;

@@ -35,8 +35,6 @@ export interface Call {
   readonly endpoint: Endpoint;
   /** Aborts when the client is gone, or the gateway stops: whoever waits answers what there is. */
   readonly signal: AbortSignal;
-  /** Called when the answer has left, or never will. */
-  onSent(run: () => void): void;
 }
 
 /** One of Kafka's APIs: its number, the versions that are advertised, its messages in all of these, and what it does. */

@@ -5,6 +5,7 @@ import type { Api, Call, Endpoint, Gateway } from './api.ts';
 import { served } from './apis/api-versions.ts';
 import { numberOf } from './failures.ts';
 import { createFrameCutter } from './frames.ts';
+import type { RequestMemory } from './request-memory.ts';
 import { type Request, readRequest, writeResponse } from './requests.ts';
 
 export interface ConnectionLimits {
@@ -12,12 +13,13 @@ export interface ConnectionLimits {
   maxFrame: number;
   /** Milliseconds without a request after which a connection is closed. */
   idle: number;
-  /** Milliseconds that a client may take nothing of an answer, or send nothing of a request that it has begun. */
+  /**
+   * Milliseconds in which a client must take 256 KiB of an answer, and send 64 KiB of a request that it has begun, or the rest
+   * of it; it may get up to twice as many.
+   */
   stalled: number;
   /** Requests that one connection may have unanswered before no more are read. */
   unanswered: number;
-  /** Bytes of requests that all connections may have in memory before no more are read. */
-  requestBytes: number;
 }
 
 export interface ConnectionDeps {
@@ -26,18 +28,7 @@ export interface ConnectionDeps {
   endpoint: Endpoint;
   limits: ConnectionLimits;
   logger: Logger;
-  /** Bytes of requests in memory, of all connections. */
   memory: RequestMemory;
-}
-
-/** Requests that are held, by all connections together. */
-export interface RequestMemory {
-  /** Bytes, those of requests that have not come whole among them. */
-  held: number;
-  /** Requests that wait for their answers: these give their bytes back. */
-  unanswered: number;
-  /** Connections that are not read until there is room. */
-  readonly waiting: Set<() => void>;
 }
 
 export interface Connection {
@@ -45,12 +36,20 @@ export interface Connection {
   close(patience: number): Promise<void>;
 }
 
+/** Bytes of an answer that are written before the client must have taken them. */
+const PIECE = 256 * 1024;
+/** Bytes of a request that must come in a while. */
+const LEAST_GATHERED = 64 * 1024;
+/** Milliseconds that a client has for closing its half, when the other is closed and all answers have left. */
+const LINGER_MS = 500;
+
 /**
  * Serves one client. Answers leave in the order of the requests. As in Kafka a request waits until those before it are
- * answered; only what is `pipelined` begins at once. Nothing is read from a client that does not take its answers.
+ * answered; only what is `pipelined` begins at once. Nothing is read from a client that does not take its answers. What cannot be
+ * read, or fails for no reason that an answer could tell, ends the connection when all before it is answered.
  */
 export function serveConnection(socket: Socket, deps: ConnectionDeps): Connection {
-  const { gateway, limits, logger, memory } = deps;
+  const { gateway, limits, logger } = deps;
   const { clock } = gateway;
   const cutter = createFrameCutter(limits.maxFrame);
   const gone = new AbortController();
@@ -58,48 +57,56 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
   const signal = AbortSignal.any([gone.signal, stopping.signal]);
   const clientHost = `/${socket.remoteAddress ?? ''}`;
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const memory = deps.memory.join({ resume, cut: () => end(CROWDED, () => socket.destroy()) });
   /** When all requests so far are answered, and when all that must not be overtaken are. */
   let tail: Promise<void> = Promise.resolve();
   let barrier: Promise<void> = tail;
   let unanswered = 0;
-  let lastRequest = clock.monotonic();
-  let waitsForDrain = false;
+  let lastActive = clock.monotonic();
+  /** What comes is not looked at any more. */
+  let deaf = false;
+  /** Nothing is answered any more. */
+  let ended = false;
+  /** Frames that have come, and pieces of answers that have been taken. */
+  let frames = 0;
+  let pieces = 0;
 
   socket.setNoDelay(true);
   socket.setKeepAlive(true);
 
-  function fail(error: unknown): void {
+  function end(error: unknown, how: () => void): void {
+    deaf = true;
+    ended = true;
     if (socket.destroyed) return;
     if (error instanceof VarveError) logger.debug({ clientHost, code: error.code, reason: error.message }, 'closing');
     else logger.error({ err: error, clientHost }, 'a Kafka request failed');
-    socket.destroy();
+    how();
+  }
+
+  function fail(error: unknown): void {
+    end(error, hangUp);
+  }
+
+  /**
+   * Answers that have been given still leave. What comes is thrown away meanwhile: bytes that nobody reads would make the end a
+   * reset, by which answers could be lost.
+   */
+  function hangUp(): void {
+    socket.resume();
+    socket.end();
+    const cancel = clock.schedule(LINGER_MS, () => socket.destroySoon());
+    socket.once('close', cancel);
   }
 
   function resume(): void {
-    memory.waiting.delete(resume);
-    const crowded = memory.held >= limits.requestBytes;
-    if (crowded) memory.waiting.add(resume);
-    else if (unanswered < limits.unanswered && !stopping.signal.aborted) socket.resume();
-  }
-
-  function release(bytes: number): void {
-    unanswered--;
-    memory.unanswered--;
-    memory.held -= bytes;
-    if (socket.isPaused()) resume();
-    for (const next of memory.waiting) {
-      if (memory.held >= limits.requestBytes) break;
-      next();
-    }
+    if (!deaf && unanswered < limits.unanswered && memory.hasRoom()) socket.resume();
   }
 
   function start(frame: Buffer): void {
     const request = readRequest(frame, deps.apis);
     unanswered++;
-    memory.unanswered++;
-    memory.held += frame.length;
-    lastRequest = clock.monotonic();
-    const sent: (() => void)[] = [];
+    memory.take(request.size);
+    lastActive = clock.monotonic();
     const call: Call = {
       gateway,
       version: request.version,
@@ -107,7 +114,6 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
       clientHost,
       endpoint: deps.endpoint,
       signal,
-      onSent: (run) => sent.push(run),
     };
     const before = tail;
     const handled = (request.api.pipelined ? barrier : before).then(() => handle(request, call));
@@ -118,26 +124,47 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
       .then((answer) => (answer === undefined ? undefined : send(writeResponse(request, answer))))
       .catch(fail)
       .finally(() => {
-        release(frame.length);
-        for (const run of sent) run();
+        unanswered--;
+        lastActive = clock.monotonic();
+        memory.give(request.size);
+        if (socket.isPaused()) resume();
       });
     if (!request.api.pipelined) barrier = tail;
   }
 
   async function handle(request: Request, call: Call): Promise<unknown> {
-    if (gone.signal.aborted) return undefined;
+    if (ended || gone.signal.aborted) return undefined;
     return request.unsupported ? served(call, numberOf('UNSUPPORTED_VERSION')) : request.api.handle(request.body, call);
   }
 
   /** Resolves when the client has taken most of it. */
   async function send(parts: readonly Uint8Array[]): Promise<void> {
-    if (socket.destroyed) return;
-    socket.cork();
-    let flows = true;
-    for (const part of parts) flows = socket.write(part);
-    socket.uncork();
-    if (flows) return;
-    waitsForDrain = true;
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    let letGo: (() => void) | undefined;
+    const flush = async () => {
+      socket.uncork();
+      if (!socket.writableNeedDrain) return;
+      letGo ??= gateway.answers.hold(size, () => end(SLOW, () => socket.destroy()));
+      await drained();
+    };
+    let queued = 0;
+    for (const part of parts) {
+      for (let at = 0; at < part.length; at += PIECE) {
+        if (ended || socket.destroyed) return letGo?.();
+        if (queued === 0) socket.cork();
+        const piece = part.length > PIECE ? part.subarray(at, at + PIECE) : part;
+        socket.write(piece);
+        queued += piece.length;
+        if (queued < PIECE) continue;
+        await flush();
+        queued = 0;
+      }
+    }
+    if (queued > 0) await flush();
+    letGo?.();
+  }
+
+  async function drained(): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = () => {
         socket.off('drain', done);
@@ -147,59 +174,70 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
       socket.once('drain', done);
       socket.once('close', done);
     });
-    waitsForDrain = false;
+    pieces++;
   }
 
   socket.on('data', (chunk: Buffer) => {
-    if (stopping.signal.aborted) return;
-    const before = cutter.held;
+    if (deaf) return;
     try {
-      for (const frame of cutter.push(chunk)) start(frame);
+      for (const frame of cutter.push(chunk)) {
+        frames++;
+        start(frame);
+      }
     } catch (error) {
-      fail(error);
-      return;
-    } finally {
-      memory.held += cutter.held - before;
+      deaf = true;
+      cutter.clear();
+      tail = tail.then(() => fail(error));
     }
-    if (memory.held >= limits.requestBytes && memory.unanswered === 0) {
-      // Nobody's answer will make room: all of it is requests that have not come whole.
-      fail(
-        new VarveError('THROTTLING_QUOTA_EXCEEDED', 'Too many large requests come in at once; send it again later.'),
-      );
-      return;
-    }
-    if (unanswered >= limits.unanswered || memory.held >= limits.requestBytes) {
-      socket.pause();
-      if (unanswered < limits.unanswered) resume();
-    }
+    memory.gather(cutter.held);
+    if (unanswered >= limits.unanswered || !memory.hasRoom()) socket.pause();
   });
-  // No activity at all for so long: whether that is too long depends on what is under way.
-  const watch = () => {
-    const stalled = waitsForDrain || cutter.held > 0;
-    const idle = unanswered === 0 && clock.monotonic() - lastRequest >= limits.idle;
-    if (stalled || idle) socket.destroy();
-    else socket.setTimeout(Math.min(limits.stalled, limits.idle));
-  };
-  socket.setTimeout(Math.min(limits.stalled, limits.idle));
-  socket.on('timeout', watch);
+  let cancelWatch = watch({ deaf: false });
+  /** Looks now and then whether things have moved since it looked `before`. */
+  function watch(before: { frame?: number; gathered?: number; piece?: number; deaf: boolean }): () => void {
+    return clock.schedule(Math.min(limits.stalled, limits.idle), () => {
+      const stuck = socket.writableNeedDrain && before.piece === pieces;
+      const starved = before.frame === frames && cutter.held < (before.gathered ?? 0) + LEAST_GATHERED;
+      const idle = unanswered === 0 && clock.monotonic() - lastActive >= limits.idle;
+      if (stuck || starved || idle || before.deaf) {
+        socket.destroy();
+        return;
+      }
+      cancelWatch = watch({
+        deaf,
+        ...(socket.writableNeedDrain && { piece: pieces }),
+        // A client that is not read cannot send.
+        ...(cutter.held > 0 && !socket.isPaused() && { frame: frames, gathered: cutter.held }),
+      });
+    });
+  }
   socket.on('error', (error) => logger.debug({ clientHost, reason: error.message }, 'connection error'));
   socket.once('close', () => {
     gone.abort();
-    memory.waiting.delete(resume);
-    memory.held -= cutter.held;
+    cancelWatch();
     cutter.clear();
+    memory.leave();
   });
 
   return {
     async close(patience) {
+      deaf = true;
       stopping.abort();
-      const cut = clock.schedule(patience, () => socket.destroy());
+      socket.resume();
+      const cancel = clock.schedule(patience, () => socket.destroy());
       await Promise.race([tail, closed]);
-      socket.end();
-      // A client that does not close its half is not waited for.
-      socket.destroySoon();
+      hangUp();
       await closed;
-      cut();
+      cancel();
     },
   };
 }
+
+const CROWDED = new VarveError(
+  'THROTTLING_QUOTA_EXCEEDED',
+  'Too many large requests come in at once; send it again later.',
+);
+const SLOW = new VarveError(
+  'THROTTLING_QUOTA_EXCEEDED',
+  'Too many answers wait for slow clients; ask for less at once.',
+);

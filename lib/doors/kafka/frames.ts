@@ -2,8 +2,11 @@ import { VarveError } from '../../errors.ts';
 
 /** Cuts a stream of bytes into frames: four bytes of length, then as many bytes. */
 export interface FrameCutter {
-  /** The frames that are whole now, as slices of what came where that is possible. INVALID_REQUEST when a length cannot be. */
-  push(chunk: Buffer): Buffer[];
+  /**
+   * The frames that are whole now, as slices of what came where that is possible. INVALID_REQUEST when a length cannot be, after
+   * those before it; nothing can be pushed then.
+   */
+  push(chunk: Buffer): Generator<Buffer>;
   /** Bytes of a frame that is not whole yet. */
   readonly held: number;
   /** Lets go of them. */
@@ -11,12 +14,15 @@ export interface FrameCutter {
 }
 
 const PREFIX = 4;
+const SMALLEST_ROOM = 1024;
+/** Of a frame that comes in pieces: room for this many times what is there, so that few pieces are copied again. */
+const ROOM = 4;
+const NOTHING = Buffer.alloc(0);
 
 export function createFrameCutter(maxFrame: number): FrameCutter {
-  let parts: Buffer[] = [];
+  /** What has come of a frame, with its prefix. Its room follows what came, never what the prefix says will come. */
+  let gathered = NOTHING;
   let held = 0;
-  /** Of the frame with its prefix; unknown as long as the prefix is not whole. */
-  let wanted = PREFIX;
 
   function lengthAt(bytes: Buffer, at: number): number {
     const length = bytes.readInt32BE(at);
@@ -24,50 +30,53 @@ export function createFrameCutter(maxFrame: number): FrameCutter {
     throw new VarveError('INVALID_REQUEST', `A frame of ${length} bytes came in; 0 to ${maxFrame} are allowed.`);
   }
 
+  /** `wanted`: bytes of the frame, or of its prefix. Answers how many of `bytes` it took. */
+  function gather(bytes: Buffer, wanted: number): number {
+    const taken = Math.min(bytes.length, wanted - held);
+    const size = held + taken;
+    if (size > gathered.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(SMALLEST_ROOM, Math.min(wanted, size * ROOM)));
+      gathered.copy(grown, 0, 0, held);
+      gathered = grown;
+    }
+    bytes.copy(gathered, held, 0, taken);
+    held = size;
+    return taken;
+  }
+
+  function clear(): void {
+    gathered = NOTHING;
+    held = 0;
+  }
+
   return {
-    push(chunk) {
-      const frames: Buffer[] = [];
-      let rest = chunk;
-      while (rest.length > 0) {
-        if (held === 0) {
+    *push(chunk) {
+      let at = 0;
+      while (at < chunk.length) {
+        const left = chunk.length - at;
+        if (held === 0 && left >= PREFIX) {
           // Most frames come whole.
-          if (rest.length >= PREFIX) {
-            wanted = lengthAt(rest, 0);
-            if (rest.length >= wanted) {
-              frames.push(rest.subarray(PREFIX, wanted));
-              rest = rest.subarray(wanted);
-              wanted = PREFIX;
-              continue;
-            }
-          } else {
-            wanted = PREFIX;
+          const end = at + lengthAt(chunk, at);
+          if (end <= chunk.length) {
+            const frame = chunk.subarray(at + PREFIX, end);
+            at = end;
+            yield frame;
+            continue;
           }
         }
-        const taken = rest.subarray(0, wanted - held);
-        parts.push(taken);
-        held += taken.length;
-        rest = rest.subarray(taken.length);
-        if (held < wanted) continue;
-        const whole = Buffer.concat(parts, held);
-        if (wanted === PREFIX) {
-          wanted = lengthAt(whole, 0);
-          parts = [whole];
-          if (wanted > PREFIX) continue;
-        }
-        frames.push(whole.subarray(PREFIX));
-        parts = [];
-        held = 0;
-        wanted = PREFIX;
+        if (held < PREFIX) at += gather(chunk.subarray(at), PREFIX);
+        if (held < PREFIX) return;
+        const wanted = lengthAt(gathered, 0);
+        at += gather(chunk.subarray(at), wanted);
+        if (held < wanted) return;
+        const frame = gathered.subarray(PREFIX, wanted);
+        clear();
+        yield frame;
       }
-      return frames;
     },
     get held() {
       return held;
     },
-    clear() {
-      parts = [];
-      held = 0;
-      wanted = PREFIX;
-    },
+    clear,
   };
 }

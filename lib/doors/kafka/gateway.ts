@@ -8,8 +8,9 @@ import type { EventLog } from '../../log/event-log.ts';
 import type { Endpoint, Gateway } from './api.ts';
 import { APIS } from './apis/apis.ts';
 import { createBudget } from './budget.ts';
-import { type Connection, serveConnection } from './connection.ts';
+import { type Connection, type ConnectionLimits, serveConnection } from './connection.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
+import { createRequestMemory } from './request-memory.ts';
 
 export interface KafkaGatewayOptions {
   log: EventLog;
@@ -22,6 +23,7 @@ export interface KafkaGatewayOptions {
   port: number;
   /** How clients are told to come; the address that they came to, and the port that is listened on, when absent. */
   advertised?: Endpoint;
+  limits?: Partial<GatewayLimits>;
 }
 
 export interface KafkaGateway {
@@ -31,11 +33,24 @@ export interface KafkaGateway {
   close(patience: number): Promise<void>;
 }
 
-/** Each bounds what one client, or all of them together, may hold: bytes, milliseconds, or how many. */
-const LIMITS = {
+/** Each bounds what one client, or all of them together, may hold. */
+export interface GatewayLimits extends Pick<ConnectionLimits, 'stalled' | 'unanswered'> {
+  /** Besides `max.connections`. */
+  connections: number;
+  /** Bytes of requests in memory. */
+  requestBytes: number;
+  /** Bytes of answers that clients have not taken: what one may ask for shrinks towards it. */
+  answerBytes: number;
+  /** Bytes of these beyond which the slowest clients are cut off. */
+  mostAnswerBytes: number;
+}
+
+const MIB = 1024 * 1024;
+const LIMITS: GatewayLimits = {
   connections: 10_000,
-  answerBytes: 128 * 1024 * 1024,
-  requestBytes: 128 * 1024 * 1024,
+  requestBytes: 128 * MIB,
+  answerBytes: 96 * MIB,
+  mostAnswerBytes: 192 * MIB,
   stalled: 60_000,
   unanswered: 100,
 };
@@ -43,6 +58,7 @@ const LIMITS = {
 /** Serves the Kafka protocol over a log. Rejects with what keeps it from listening. */
 export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<KafkaGateway> {
   const { log, clock, random, logger, config, host, advertised } = options;
+  const bounds = { ...LIMITS, ...options.limits };
   const setting = (name: string) => Number(brokerValue(config, name));
   const groups = createCoordinator({
     log,
@@ -55,16 +71,15 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
       maxSessionTimeout: setting('group.max.session.timeout.ms'),
     },
   });
-  const answers = createBudget(LIMITS.answerBytes);
+  const answers = createBudget(bounds.answerBytes, bounds.mostAnswerBytes);
   const gateway: Gateway = { log, clock, random, config, apis: APIS, groups, answers };
   const apis = new Map(APIS.map((api) => [api.key, api]));
-  const memory = { held: 0, unanswered: 0, waiting: new Set<() => void>() };
+  const memory = createRequestMemory(bounds.requestBytes);
   const limits = {
     maxFrame: setting('socket.request.max.bytes'),
     idle: setting('connections.max.idle.ms'),
-    stalled: LIMITS.stalled,
-    unanswered: LIMITS.unanswered,
-    requestBytes: LIMITS.requestBytes,
+    stalled: bounds.stalled,
+    unanswered: bounds.unanswered,
   };
   const connections = new Set<Connection>();
 
@@ -75,7 +90,7 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));
   });
-  server.maxConnections = Math.min(LIMITS.connections, setting('max.connections'));
+  server.maxConnections = Math.min(bounds.connections, setting('max.connections'));
   server.listen(options.port, host);
   await once(server, 'listening');
   server.on('error', (error) => logger.error({ err: error }, 'the Kafka listener failed'));

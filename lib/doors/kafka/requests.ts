@@ -1,7 +1,16 @@
 import { VarveError } from '../../errors.ts';
 import { type Api, codecOf } from './api.ts';
 import { apiVersions } from './apis/api-versions.ts';
-import { type Input, inputOf, readInt16, readInt32, readString, readUnsignedVarint, skip } from './protocol/input.ts';
+import {
+  type Input,
+  inputOf,
+  MAX_ELEMENTS,
+  readInt16,
+  readInt32,
+  readString,
+  readUnsignedVarint,
+  skip,
+} from './protocol/input.ts';
 import { output, partsOf, writeInt32, writeUnsignedVarint } from './protocol/output.ts';
 
 /** A request as it came in a frame: what is asked of which API, in which version. */
@@ -13,7 +22,12 @@ export interface Request {
   correlationId: number;
   clientId: string;
   body: unknown;
+  /** Bytes that it takes as long as it is not answered, about. */
+  size: number;
 }
+
+/** What an array's element becomes takes about as much, beside the frame's bytes. */
+const ELEMENT_BYTES = 128;
 
 /**
  * Reads a frame without its length: header (version 1, or 2 in flexible versions), then the message. Bytes that follow are passed over,
@@ -29,14 +43,15 @@ export function readRequest(frame: Buffer, apis: ReadonlyMap<number, Api>): Requ
   const isKnown = api && version >= api.versions[0] && version <= api.versions[1];
   if (!isKnown) {
     if (api === apiVersions) {
-      return { api, version: 0, unsupported: true, correlationId, clientId: '', body: undefined };
+      return { api, version: 0, unsupported: true, correlationId, clientId: '', body: undefined, size: frame.length };
     }
     throw new VarveError('INVALID_REQUEST', `Version ${version} of the Kafka API ${api?.name ?? key} is not served.`);
   }
   const clientId = readClientId(input);
   if (version >= api.flexible) skipTags(input);
   const body = codecOf(api, version).request.read(input);
-  return { api, version, unsupported: false, correlationId, clientId, body };
+  const size = frame.length + (MAX_ELEMENTS - input.elements) * ELEMENT_BYTES;
+  return { api, version, unsupported: false, correlationId, clientId, body, size };
 }
 
 function readClientId(input: Input): string {

@@ -5,7 +5,7 @@ import { systemClock } from '../../../lib/clock.ts';
 import { type Api, codecOf } from '../../../lib/doors/kafka/api.ts';
 import { apiVersions } from '../../../lib/doors/kafka/apis/api-versions.ts';
 import { createFrameCutter } from '../../../lib/doors/kafka/frames.ts';
-import { type KafkaGateway, startKafkaGateway } from '../../../lib/doors/kafka/gateway.ts';
+import { type GatewayLimits, type KafkaGateway, startKafkaGateway } from '../../../lib/doors/kafka/gateway.ts';
 import { inputOf, readInt32, readUnsignedVarint } from '../../../lib/doors/kafka/protocol/input.ts';
 import {
   output,
@@ -33,7 +33,10 @@ export interface TestGateway {
 const QUICK = ['group.initial.rebalance.delay.ms=0', 'group.min.session.timeout.ms=100'];
 
 /** A gateway over a log in memory, on a free port. `config`: the broker's, as `key=value`. */
-export async function startGateway(config: readonly string[] = []): Promise<TestGateway> {
+export async function startGateway(
+  config: readonly string[] = [],
+  limits: Partial<GatewayLimits> = {},
+): Promise<TestGateway> {
   const settings = [...QUICK, ...config];
   const log = await openMemory({ config: settings });
   const gateway = await startKafkaGateway({
@@ -44,6 +47,7 @@ export async function startGateway(config: readonly string[] = []): Promise<Test
     config: parseBrokerConfig(settings),
     host: '127.0.0.1',
     port: 0,
+    limits,
   });
   return {
     log,

@@ -8,7 +8,7 @@
  * preferred (KIP-392).
  */
 import { VarveError } from '../../../errors.ts';
-import type { Fetched, Wanted } from '../../../log/event-log.ts';
+import type { Wanted } from '../../../log/event-log.ts';
 import { defineApi } from '../api.ts';
 import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
 import {
@@ -102,17 +102,17 @@ export const fetch = defineApi({
       return { errorCode: numberOf('FETCH_SESSION_ID_NOT_FOUND'), sessionId: NO_SESSION, responses: [] };
     }
     const { wanted, slots } = partitionsOf(asked);
-    let held = answers.take(Math.min(Math.max(asked.maxBytes, 0), ANSWER_BYTES), LEAST_BYTES);
-    call.onSent(() => answers.give(held));
-    const fetched = await log.fetchAll(wanted, {
-      maxBytes: held,
-      minBytes: asked.minBytes,
-      wait: Math.max(asked.maxWaitMs, 0),
-      signal: call.signal,
-    });
-    const size = fetched.reduce((sum, one) => sum + (one instanceof VarveError ? 0 : sizeOf(one)), 0);
-    answers.give(held - size);
-    held = size;
+    // From then on it is the connection that counts what the client has not taken.
+    const memory = answers.open(LEAST_BYTES);
+    const fetched = await log
+      .fetchAll(wanted, {
+        maxBytes: Math.min(Math.max(asked.maxBytes, 0), ANSWER_BYTES),
+        minBytes: asked.minBytes,
+        wait: Math.max(asked.maxWaitMs, 0),
+        memory,
+        signal: call.signal,
+      })
+      .finally(() => memory.close());
     const abortedTransactions = asked.isolationLevel === READ_COMMITTED ? [] : null;
     const responses = asked.topics.map(({ topic, partitions }) => ({
       topic,
@@ -158,8 +158,4 @@ function partitionsOf({ topics }: Asked) {
     }
   }
   return { wanted, slots };
-}
-
-function sizeOf({ batches }: Fetched): number {
-  return batches.reduce((sum, batch) => sum + batch.length, 0);
 }

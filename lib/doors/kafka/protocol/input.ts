@@ -6,11 +6,12 @@ export interface Input {
   at: number;
   /** Where the frame ends, or the tagged field that is being read. */
   end: number;
-  /** Array elements that may still be read, so that a frame's objects cannot outgrow its bytes by much. */
+  /** Array elements that may still be read: a byte of a frame can become an object. */
   elements: number;
 }
 
-const MAX_ELEMENTS = 1_000_000;
+/** Of a request's arrays, all together. */
+export const MAX_ELEMENTS = 200_000;
 
 export function inputOf(bytes: Buffer): Input {
   return { bytes, at: 0, end: bytes.length, elements: MAX_ELEMENTS };
