@@ -35,10 +35,15 @@ export function printTable(figures: readonly Figure[]): void {
     [beside, goal && `goal: ${goal}`].filter(Boolean).join('; '),
   ]);
   const table = [['', 'Varve', 'limit', 'ratio', 'the limit is'], ...rows];
+  printColumns(table, [0, 4]);
+}
+
+/** The columns named in `left` are text, the others numbers. */
+export function printColumns(table: readonly string[][], left: readonly number[] = [0]): void {
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   for (const row of table) {
     const cells = row.map((cell, column) =>
-      column === 0 || column === 4 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+      left.includes(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
     );
     console.log(`  ${cells.join('  ').trimEnd()}`);
   }

@@ -18,6 +18,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   produce: async () => (await import('./produce.ts')).produce,
   follow: async () => (await import('./follow.ts')).follow,
   cost: async () => (await import('./cost.ts')).cost,
+  kafka: async () => (await import('./kafka.ts')).kafka,
   latency: async () => (await import('./latency.ts')).latency,
 };
 

@@ -20,6 +20,7 @@ export const TOOLS = {
   'kafka-delete-records.sh': 'org.apache.kafka.tools.DeleteRecordsCommand',
   'kafka-producer-perf-test.sh': 'org.apache.kafka.tools.ProducerPerformance',
   'kafka-consumer-perf-test.sh': 'org.apache.kafka.tools.ConsumerPerformance',
+  'kafka-e2e-latency.sh': 'org.apache.kafka.tools.EndToEndLatency',
   'kafka-verifiable-producer.sh': 'org.apache.kafka.tools.VerifiableProducer',
   'kafka-verifiable-consumer.sh': 'org.apache.kafka.tools.VerifiableConsumer',
   'kafka-broker-api-versions.sh': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
