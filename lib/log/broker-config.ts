@@ -1,5 +1,5 @@
 import { VarveError } from '../errors.ts';
-import { type ConfigKey, type ConfigRule, checkedValue, entryOf } from './config-key.ts';
+import { type ConfigKey, type ConfigRule, checkedValue, entryOf, synonymsIn } from './config-key.ts';
 import { TOPIC_CONFIG_KEYS, type TopicConfig, type TopicConfigKey } from './topic-config.ts';
 import type { ConfigEntry } from './topics.ts';
 
@@ -204,14 +204,17 @@ export function brokerValue({ values }: BrokerConfig, name: string): string {
 
 /** Every broker key that there is, by name. */
 export function brokerConfigEntries({ values, topicDefaults }: BrokerConfig): ConfigEntry[] {
+  const entry = (one: ConfigKey, set: string | undefined, names: readonly string[]) => {
+    const standard = { name: one.name, value: one.default, source: 'default' as const };
+    return entryOf(one, set ?? one.default, [...synonymsIn(values, names, 'own'), standard]);
+  };
   const inherited = TOPIC_CONFIG_KEYS.flatMap((one) => {
     // The first synonym alone is shown: it is the one whose unit is the topic's.
     const name = one.synonyms[0];
     if (name === undefined) return [];
-    const { default: standard } = one;
-    return [entryOf({ ...one, name }, standard, topicDefaults[one.name])];
+    return [entry({ ...one, name }, topicDefaults[one.name], one.synonyms)];
   });
-  const own = OWN_KEYS.map((one) => entryOf(one, one.default, values[one.name]));
+  const own = OWN_KEYS.map((one) => entry(one, values[one.name], [one.name]));
   return [...own, ...inherited].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

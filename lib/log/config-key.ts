@@ -1,5 +1,5 @@
 import { VarveError } from '../errors.ts';
-import type { ConfigEntry } from './topics.ts';
+import type { ConfigEntry, ConfigSynonym } from './topics.ts';
 
 /** What a value must be beyond its type. Bounds are inclusive; `or` is one number outside of them that is allowed too. */
 export interface ConfigRule {
@@ -40,9 +40,19 @@ export function checkedValue(key: ConfigKey, value: string, as = key.name): stri
   throw new VarveError('INVALID_CONFIG', `Invalid value "${shown}" for ${as}: it must be ${allowed(key)}.`);
 }
 
-export function entryOf(key: ConfigKey, inherited: string, set: string | undefined): ConfigEntry {
+/** `synonyms`: the first is the one that holds; none: nobody but Kafka says anything. */
+export function entryOf(key: ConfigKey, value: string, synonyms: readonly ConfigSynonym[]): ConfigEntry {
   const { name, type, enforced, documentation } = key;
-  return { name, value: set ?? inherited, isDefault: set === undefined, enforced, type, documentation };
+  return { name, value, isDefault: synonyms[0]?.source !== 'own', synonyms, enforced, type, documentation };
+}
+
+/** Those of `names` that `values` has, in their order. */
+export function synonymsIn(
+  values: Readonly<Record<string, string>>,
+  names: readonly string[],
+  source: ConfigSynonym['source'],
+): ConfigSynonym[] {
+  return names.flatMap((name) => (values[name] === undefined ? [] : [{ name, value: values[name], source }]));
 }
 
 const CHECKS: Record<ConfigKey['type'], (value: string, rule: ConfigRule) => string | undefined> = {

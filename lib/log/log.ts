@@ -272,7 +272,7 @@ export function createLog(deps: LogDeps): EventLog {
     async deleteRecords(topic, partition, before) {
       return on(topic, partition, async (of) => {
         const upTo = before === 'latest' ? (await log.offsets(topic, partition)).latest : before;
-        const logStart = await catalog.partitions.raiseLogStart(of, upTo);
+        const logStart = upTo < 0 ? 'out of range' : await catalog.partitions.raiseLogStart(of, upTo);
         if (typeof logStart === 'number') {
           await relearn(of);
           return logStart;

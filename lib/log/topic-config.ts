@@ -1,7 +1,7 @@
 import { VarveError } from '../errors.ts';
 import type { Compression } from '../format/records/batch.ts';
 import type { BrokerConfig } from './broker-config.ts';
-import { type ConfigKey, type ConfigRule, checkedValue, entryOf } from './config-key.ts';
+import { type ConfigKey, type ConfigRule, checkedValue, entryOf, synonymsIn } from './config-key.ts';
 import type { ConfigEntry } from './topics.ts';
 
 /** What the Writer needs to know of a topic's configuration. */
@@ -349,7 +349,13 @@ export function changedConfig(
 
 /** Every key that there is, with the value that holds. Stored keys that this version does not know are left out. */
 export function configEntries(config: TopicConfig, broker: BrokerConfig): ConfigEntry[] {
-  return TOPIC_CONFIG_KEYS.map((one) => entryOf(one, inherited(one, broker), config[one.name]));
+  return TOPIC_CONFIG_KEYS.map((one) =>
+    entryOf(one, effective(one.name, config, broker), [
+      ...synonymsIn(config, [one.name], 'own'),
+      ...synonymsIn(broker.values, one.synonyms, 'broker'),
+      ...one.synonyms.slice(0, 1).map((name) => ({ name, value: one.default, source: 'default' as const })),
+    ]),
+  );
 }
 
 /** The parsed view. Cheap: five look-ups. */

@@ -9,12 +9,23 @@ import { checkPartitions } from './partition-count.ts';
 import { changedConfig, configEntries } from './topic-config.ts';
 import { checkTopicName, collidingNames, collision, nameFault, unknownTopic } from './topic-name.ts';
 
+/** A place that gives a key its value: the key's owner, the broker's configuration that it inherits, or Kafka. */
+export interface ConfigSynonym {
+  /** As it is called there. */
+  name: string;
+  /** In the unit that the name says. */
+  value: string;
+  source: 'own' | 'broker' | 'default';
+}
+
 /** One configuration key of a topic, as it stands. */
 export interface ConfigEntry {
   name: string;
   value: string;
   /** Whether nobody set it: then `value` is what the broker's configuration or Kafka gives. */
   isDefault: boolean;
+  /** The first is the one that holds. */
+  synonyms: readonly ConfigSynonym[];
   /** False: accepted and shown, and nothing acts on it yet. */
   enforced: boolean;
   type: 'string' | 'int' | 'long' | 'double' | 'boolean' | 'list';

@@ -1,12 +1,12 @@
 import { VarveError } from '../../errors.ts';
 import type { EventLog } from '../../log/event-log.ts';
-import type { ConfigEntry } from '../../log/topics.ts';
+import type { ConfigEntry, ConfigSynonym } from '../../log/topics.ts';
 import { failure, NO_ERROR } from './failures.ts';
 
 /** What a configuration can belong to, by Kafka's numbers. */
 export const RESOURCE = { topic: 2, broker: 4, group: 32 } as const;
 
-/** Where a value comes from, by Kafka's numbers. */
+/** What a value can come from, by Kafka's numbers. */
 export const CONFIG_SOURCE = { topic: 1, broker: 4, standard: 5 } as const;
 
 /** Types of values, by Kafka's numbers. */
@@ -19,14 +19,10 @@ export const CONFIG_TYPE: Readonly<Record<ConfigEntry['type'], number>> = {
   list: 7,
 };
 
-/** `own`: the source when somebody set the key; `inherited`: what the gateway's configuration gives. */
-export function sourceOf(
-  { name, isDefault }: ConfigEntry,
-  own: number,
-  inherited: Readonly<Record<string, string>>,
-): number {
-  if (!isDefault) return own;
-  return name in inherited ? CONFIG_SOURCE.broker : CONFIG_SOURCE.standard;
+/** Where values come from, by Kafka's numbers; `own`: the number of what the keys belong to. */
+export function sourceOf(from: ConfigSynonym['source'], own: number): number {
+  if (from === 'own') return own;
+  return from === 'broker' ? CONFIG_SOURCE.broker : CONFIG_SOURCE.standard;
 }
 
 /** Changes a topic's configuration by what it is now. Errors are the answer's. */

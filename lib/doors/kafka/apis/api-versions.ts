@@ -3,11 +3,14 @@
  *
  * A version that is not known is answered in version 0 with UNSUPPORTED_VERSION, and the answer's header never has tagged
  * fields (KIP-511): both are the connection's doing. No features are offered (KIP-584): groups are classic, transactions of
- * version 0. Any client name is taken.
+ * version 0. From version 3 on clients say who they are, in words that Kafka allows, or are refused with INVALID_REQUEST.
  */
 import { type Call, defineApi } from '../api.ts';
-import { NO_ERROR } from '../failures.ts';
+import { NO_ERROR, numberOf } from '../failures.ts';
 import { array, bool, int16, int32, int64, since, string, struct, tagged } from '../protocol/schema.ts';
+
+const NAMED = 3;
+const WORD = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
 
 export const apiVersions = defineApi({
   key: 18,
@@ -24,7 +27,10 @@ export const apiVersions = defineApi({
     finalizedFeatures: tagged(2, 3, array(struct({ name: string, maxVersionLevel: int16, minVersionLevel: int16 }))),
     zkMigrationReady: tagged(3, 3, bool),
   }),
-  handle: (_, call) => served(call, NO_ERROR),
+  handle({ clientSoftwareName, clientSoftwareVersion }, call) {
+    const named = call.version < NAMED || [clientSoftwareName, clientSoftwareVersion].every((one) => WORD.test(one));
+    return named ? served(call, NO_ERROR) : { errorCode: numberOf('INVALID_REQUEST'), apiKeys: [] };
+  },
 });
 
 export function served({ gateway }: Call, errorCode: number) {

@@ -3,7 +3,7 @@
  *
  * -1 partitions are `num.partitions` of the gateway (KIP-464). Replication factors are -1 or anything from 1 to 32767: the stores
  * below replicate, and tutorials ask for 1 or 3; what is answered is 1. Assignments of replicas say how many partitions there
- * are and nothing else. A topic can be used when this is answered. Kafka's quotas on changes (KIP-599) are never met.
+ * are and nothing else. A configuration key without a value is INVALID_CONFIG. A topic can be used when this is answered. Kafka's quotas on changes (KIP-599) are never met.
  */
 import { VarveError } from '../../../errors.ts';
 import type { TopicDescription } from '../../../log/topics.ts';
@@ -90,7 +90,7 @@ export const createTopics = defineApi({
 
 async function create(call: Call, topic: ReadOf<typeof creatable>, validateOnly: boolean) {
   const { name, numPartitions, replicationFactor, assignments, configs } = topic;
-  const { log, config: broker } = call.gateway;
+  const { log } = call.gateway;
   if (assignments.length > 0 && (numPartitions !== -1 || replicationFactor !== -1)) {
     throw new VarveError('INVALID_REQUEST', 'Give either assignments or a number of partitions and replicas.');
   }
@@ -101,20 +101,23 @@ async function create(call: Call, topic: ReadOf<typeof creatable>, validateOnly:
     return refused('INVALID_REPLICATION_FACTOR', 'Replication factor must be larger than 0, or -1 for the default.');
   }
   const partitions = assignments.length > 0 ? assignments.length : numPartitions;
-  const given = configs.flatMap(({ name, value }) => (value === null ? [] : [[name, value] as const]));
+  const given = configs.map(({ name, value }) => {
+    if (value === null) throw new VarveError('INVALID_CONFIG', `Give a value for the configuration key ${name}.`);
+    return [name, value] as const;
+  });
   const created = await log.topics.create(name, {
     ...(partitions !== -1 && { partitions }),
     config: Object.fromEntries(given),
     validateOnly,
   });
-  return described(created, broker.topicDefaults);
+  return described(created);
 }
 
 function refused(code: 'INVALID_REPLICA_ASSIGNMENT' | 'INVALID_REPLICATION_FACTOR', errorMessage: string) {
   return { topicId: NO_UUID, errorCode: numberOf(code), errorMessage };
 }
 
-function described({ id, partitions, config }: TopicDescription, inherited: Readonly<Record<string, string>>) {
+function described({ id, partitions, config }: TopicDescription) {
   return {
     topicId: id,
     errorCode: NO_ERROR,
@@ -125,7 +128,7 @@ function described({ id, partitions, config }: TopicDescription, inherited: Read
       name: entry.name,
       value: entry.value,
       readOnly: false,
-      configSource: sourceOf(entry, CONFIG_SOURCE.topic, inherited),
+      configSource: sourceOf(entry.synonyms[0]?.source ?? 'default', CONFIG_SOURCE.topic),
       isSensitive: false,
     })),
   };

@@ -1,7 +1,7 @@
 /**
  * DeleteTopics, versions 1 to 6: topics, by name or (version 6, KIP-516) by id.
  *
- * The name is free when this is answered. `delete.topic.enable` is shown and not enforced.
+ * A topic that is named twice is refused with INVALID_REQUEST. The name is free when this is answered. `delete.topic.enable` is shown and not enforced.
  */
 import { VarveError } from '../../../errors.ts';
 import { type Call, defineApi } from '../api.ts';
@@ -32,9 +32,21 @@ export const deleteTopics = defineApi({
   }),
   async handle({ topics, topicNames }, call) {
     const asked = [...topics, ...topicNames.map((name) => ({ name, topicId: NO_UUID }))];
-    return { responses: await Promise.all(asked.map((topic) => remove(call, topic))) };
+    const distinct = new Map<string, (typeof asked)[number]>();
+    const twice = new Set<string>();
+    for (const topic of asked) {
+      const key = topic.name ?? topic.topicId;
+      if (distinct.has(key)) twice.add(key);
+      distinct.set(key, topic);
+    }
+    const responses = [...distinct].map(([key, topic]) => (twice.has(key) ? refuse(topic) : remove(call, topic)));
+    return { responses: await Promise.all(responses) };
   },
 });
+
+function refuse({ name, topicId }: { name: string | null; topicId: string }) {
+  return { name, topicId, errorCode: numberOf('INVALID_REQUEST'), errorMessage: 'A topic is named twice.' };
+}
 
 async function remove({ gateway: { log } }: Call, asked: { name: string | null; topicId: string }) {
   let { name, topicId } = asked;

@@ -1,14 +1,14 @@
 /**
  * DescribeConfigs, versions 1 to 4: the configuration of topics and of this gateway, with defaults, synonyms and documentation
- * (KIP-226, KIP-569).
- *
- * Of the synonyms only the one that holds is told. Loggers (KIP-412) and clients' metrics (KIP-714) have no
+ * (KIP-226, KIP-569). No keys, or an empty list of them, asks for all. Synonyms are told in the order in which they hold: a topic's
+ * own value, the gateway's, Kafka's. Where clients are told to come, as the gateway sees it, is its advertised listener. Loggers (KIP-412) and clients' metrics (KIP-714) have no
  * configuration here, groups (KIP-848) an empty one.
  */
 import { VarveError } from '../../../errors.ts';
 import { brokerConfigEntries } from '../../../log/broker-config.ts';
+import { checkTopicName } from '../../../log/topic-name.ts';
 import type { ConfigEntry } from '../../../log/topics.ts';
-import { type Call, defineApi } from '../api.ts';
+import { type Call, defineApi, type Endpoint } from '../api.ts';
 import { CONFIG_SOURCE, CONFIG_TYPE, RESOURCE, sourceOf } from '../configs.ts';
 import { failure, NO_ERROR } from '../failures.ts';
 import { array, bool, int8, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
@@ -51,16 +51,18 @@ export const describeConfigs = defineApi({
       resources.map(async ({ resourceType, resourceName, configurationKeys }) => {
         const resource = { resourceType, resourceName };
         try {
-          const { entries, own, inherited } = await entriesOf(call, resourceType, resourceName);
+          const { entries, own } = await entriesOf(call, resourceType, resourceName);
           const configs = entries
-            .filter(({ name }) => configurationKeys?.includes(name) ?? true)
+            .filter(({ name }) => !configurationKeys?.length || configurationKeys.includes(name))
             .map((entry) => ({
               name: entry.name,
               value: entry.value,
               readOnly: own !== CONFIG_SOURCE.topic,
-              configSource: sourceOf(entry, own, inherited),
+              configSource: sourceOf(entry.synonyms[0]?.source ?? 'default', own),
               isSensitive: false,
-              synonyms: includeSynonyms ? [synonymOf(entry, sourceOf(entry, own, inherited))] : [],
+              synonyms: includeSynonyms
+                ? entry.synonyms.map(({ source, ...synonym }) => ({ ...synonym, source: sourceOf(source, own) }))
+                : [],
               configType: CONFIG_TYPE[entry.type],
               documentation: includeDocumentation ? entry.documentation : null,
             }));
@@ -74,27 +76,32 @@ export const describeConfigs = defineApi({
   },
 });
 
-function synonymOf({ name, value }: ConfigEntry, source: number) {
-  return { name, value, source };
-}
-
-async function entriesOf({ gateway: { log, config } }: Call, type: number, name: string) {
+async function entriesOf({ gateway: { log, config }, endpoint }: Call, type: number, name: string) {
   switch (type) {
     case RESOURCE.topic: {
+      checkTopicName(name);
       const { config: entries } = await log.topics.describe(name);
-      return { entries, own: CONFIG_SOURCE.topic, inherited: config.topicDefaults };
+      return { entries, own: CONFIG_SOURCE.topic };
     }
     case RESOURCE.broker: {
       if (name !== '' && name !== String(config.nodeId)) {
         throw new VarveError('INVALID_REQUEST', `This is broker ${config.nodeId}; ask the other one itself.`);
       }
       // No name: what is set for all brokers while they run, and that is nothing.
-      const entries = name === '' ? [] : brokerConfigEntries(config);
-      return { entries, own: CONFIG_SOURCE.broker, inherited: {} };
+      const entries = name === '' ? [] : [advertised(endpoint), ...brokerConfigEntries(config)];
+      return { entries, own: CONFIG_SOURCE.broker };
     }
     case RESOURCE.group:
-      return { entries: [], own: CONFIG_SOURCE.standard, inherited: {} };
+      return { entries: [], own: CONFIG_SOURCE.standard };
     default:
       throw new VarveError('INVALID_REQUEST', 'Only topics and brokers have configurations here.');
   }
+}
+
+function advertised({ host, port }: Endpoint): ConfigEntry {
+  const name = 'advertised.listeners';
+  const value = `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const synonyms = [{ name, value, source: 'own' as const }];
+  const documentation = 'Where clients are told to come.';
+  return { name, value, isDefault: false, synonyms, enforced: true, type: 'list', documentation };
 }

@@ -1,12 +1,14 @@
 /**
  * FindCoordinator, versions 0 to 4: who coordinates a group. Here that is this gateway, for all groups; several keys at once since
- * version 4 (KIP-699). Transactions have no coordinator yet: INVALID_REQUEST, which clients take for final.
+ * version 4 (KIP-699). Transactions have no coordinator yet: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take for final;
+ * after anything else librdkafka would ask for as long as its application waits.
  */
 import { type Call, defineApi } from '../api.ts';
 import { NO_ERROR, numberOf } from '../failures.ts';
 import { array, int8, int16, int32, nullable, since, string, struct, until } from '../protocol/schema.ts';
 
 const GROUP = 0;
+const TRANSACTION = 1;
 
 export const findCoordinator = defineApi({
   key: 10,
@@ -50,6 +52,7 @@ function coordinator({ gateway, endpoint }: Call, keyType: number) {
   if (keyType === GROUP) {
     return { nodeId: gateway.config.nodeId, ...endpoint, errorCode: NO_ERROR, errorMessage: null };
   }
+  const errorCode = numberOf(keyType === TRANSACTION ? 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED' : 'INVALID_REQUEST');
   const errorMessage = 'Only groups have coordinators: there are no transactions yet.';
-  return { nodeId: -1, host: '', port: -1, errorCode: numberOf('INVALID_REQUEST'), errorMessage };
+  return { nodeId: -1, host: '', port: -1, errorCode, errorMessage };
 }

@@ -37,6 +37,7 @@ export const leaveGroup = defineApi({
       const error = await gateway.groups.leave(groupId, { memberId: id, instanceId });
       return error ? numberOf(error) : NO_ERROR;
     };
+    if (groupId === '') return { errorCode: numberOf('INVALID_GROUP_ID'), members: [] };
     if (version < SEVERAL) return { errorCode: await leave(memberId, null) };
     const left = [];
     for (const { memberId: id, groupInstanceId } of members) {

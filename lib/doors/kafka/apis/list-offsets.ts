@@ -3,16 +3,18 @@
  *
  * Special times: -1 the next offset (for readers of committed records the last stable one, which is the same), -2 the log
  * start, -3 the first record with the highest timestamp (KIP-734, version 7 on). Those of tiered storage (-4, -5) begin with
- * versions 8 and 9. Leader epochs are 0.
+ * versions 8 and 9: they are refused with UNSUPPORTED_VERSION, like -3 before its time. A partition that is named twice is
+ * refused with INVALID_REQUEST. Leader epochs are 0.
  */
 import { type Call, defineApi } from '../api.ts';
-import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
+import { failureCode, type KafkaErrorCode, NO_ERROR, numberOf } from '../failures.ts';
 import { array, int8, int16, int32, int64, since, string, struct } from '../protocol/schema.ts';
 import { LEADER_EPOCH } from '../topics.ts';
 
 const LATEST = -1;
 const EARLIEST = -2;
 const MAX_TIMESTAMP = -3;
+const FIRST_WITH_MAX_TIMESTAMP = 7;
 const NONE = { timestamp: -1, offset: -1, leaderEpoch: -1 };
 
 export const listOffsets = defineApi({
@@ -48,14 +50,23 @@ export const listOffsets = defineApi({
     ),
   }),
   async handle(request, call) {
+    const oldest = call.version < FIRST_WITH_MAX_TIMESTAMP ? EARLIEST : MAX_TIMESTAMP;
+    const times = new Map<string, number>();
+    for (const { name, partitions } of request.topics) {
+      for (const { partitionIndex } of partitions) {
+        const key = `${partitionIndex}@${name}`;
+        times.set(key, (times.get(key) ?? 0) + 1);
+      }
+    }
     const topics = await Promise.all(
       request.topics.map(async ({ name, partitions }) => ({
         name,
         partitions: await Promise.all(
           partitions.map(async ({ partitionIndex, currentLeaderEpoch, timestamp }) => {
-            if (currentLeaderEpoch > LEADER_EPOCH) {
-              return { partitionIndex, errorCode: numberOf('UNKNOWN_LEADER_EPOCH'), ...NONE };
-            }
+            const refuse = (code: KafkaErrorCode) => ({ partitionIndex, errorCode: numberOf(code), ...NONE });
+            if (times.get(`${partitionIndex}@${name}`)! > 1) return refuse('INVALID_REQUEST');
+            if (timestamp < oldest) return refuse('UNSUPPORTED_VERSION');
+            if (currentLeaderEpoch > LEADER_EPOCH) return refuse('UNKNOWN_LEADER_EPOCH');
             try {
               return { partitionIndex, errorCode: NO_ERROR, ...(await find(call, name, partitionIndex, timestamp)) };
             } catch (error) {

@@ -4,9 +4,10 @@
  * One gateway leads all partitions: any gateway can serve any of them, the leader is where a partition's clients meet.
  * Topics are created when they are asked for, unless the request (KIP-204) or `auto.create.topics.enable` forbids it, and can be
  * used at once. Topic ids since version 10 (KIP-516); by id alone since 12. Leader epochs are always 0. Authorized operations
- * are not told: there are no ACLs.
+ * are not told: there are no ACLs. A name that no topic can have is INVALID_TOPIC_EXCEPTION whether it may be created or not.
  */
 import { VarveError } from '../../../errors.ts';
+import { checkTopicName } from '../../../log/topic-name.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
 import {
@@ -68,7 +69,7 @@ export const metadata = defineApi({
     const all = topics === null || (call.version === 0 && topics.length === 0);
     const described = all
       ? (await allTopics(log)).map((topic) => partitionsOf(call, topic))
-      : await Promise.all(topics.map((asked) => describe(call, asked, allowAutoTopicCreation)));
+      : await Promise.all(distinct(topics).map((asked) => describe(call, asked, allowAutoTopicCreation)));
     return {
       brokers: [{ nodeId: config.nodeId, ...call.endpoint, rack: null }],
       clusterId: log.clusterId,
@@ -78,13 +79,23 @@ export const metadata = defineApi({
   },
 });
 
-async function describe(call: Call, { topicId, name }: { topicId: string; name: string | null }, mayCreate: boolean) {
+interface Asked {
+  topicId: string;
+  name: string | null;
+}
+
+function distinct(topics: readonly Asked[]): Asked[] {
+  return [...new Map(topics.map((topic) => [topic.name ?? topic.topicId, topic])).values()];
+}
+
+async function describe(call: Call, { topicId, name }: Asked, mayCreate: boolean) {
   const { log, config } = call.gateway;
   if (name === null) {
     const topic = topicId === NO_UUID ? undefined : await topicById(log, topicId);
     return topic ? partitionsOf(call, topic) : failed(numberOf('UNKNOWN_TOPIC_ID'), null, topicId);
   }
   try {
+    checkTopicName(name);
     return partitionsOf(call, await log.topics.describe(name));
   } catch (error) {
     const isUnknown = error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';

@@ -1,12 +1,13 @@
 /**
  * SyncGroup, versions 0 to 5: the leader brings the assignment, every member takes its own; answered when the leader has. Protocol type and
- * name are checked when they are told (version 5, KIP-559).
+ * name must be told from version 5 on, and be the group's (KIP-559).
  */
 import { defineApi } from '../api.ts';
 import { NO_ERROR, numberOf } from '../failures.ts';
 import { array, bytes, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
 
 const NOTHING = new Uint8Array(0);
+const PROTOCOL_TOLD = 5;
 
 export const syncGroup = defineApi({
   key: 14,
@@ -29,7 +30,10 @@ export const syncGroup = defineApi({
     protocolName: since(5, nullable(string), null),
     assignment: bytes,
   }),
-  async handle(request, { gateway }) {
+  async handle(request, { gateway, version }) {
+    if (version >= PROTOCOL_TOLD && (request.protocolType === null || request.protocolName === null)) {
+      return { errorCode: numberOf('INCONSISTENT_GROUP_PROTOCOL'), assignment: NOTHING };
+    }
     const answer = await gateway.groups.sync({
       group: request.groupId,
       generation: request.generationId,

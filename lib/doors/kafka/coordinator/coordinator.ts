@@ -51,6 +51,8 @@ export interface CoordinatorSettings extends GroupSettings {
 const LINGER_MS = 10_000;
 const MAX_GROUPS = 10_000;
 const PAGE = 1_000;
+/** The protocol type of consumers; connectors and others have their own. */
+const CONSUMER = 'consumer';
 
 interface Slot {
   group: Group;
@@ -202,7 +204,10 @@ export function createCoordinator(deps: {
       if ((await committed(id)).length === 0) return 'GROUP_ID_NOT_FOUND';
       const slot = await slotOf(id);
       if (typeof slot === 'string') return slot;
-      const read = subscribedTopics(slot.group.members.values());
+      const { members, protocolType } = slot.group;
+      // What members read is known of consumers only.
+      if (members.size > 0 && protocolType !== CONSUMER) return 'NON_EMPTY_GROUP';
+      const read = subscribedTopics(members.values());
       const isRead = ({ topic }: GroupPartition) => read.has(topic);
       try {
         const errors = await slot.held.forget(partitions.filter((one) => !isRead(one)));
