@@ -44,14 +44,24 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Why a record was refused, and its batch with it. */
+export interface RecordError {
+  /** Its place in the batch, from 0. */
+  index: number;
+  message: string;
+}
+
 /** The one error class. `message` says what is wrong and what to do about it; it never holds keys, values or credentials. */
 export class VarveError extends Error {
   override readonly name = 'VarveError';
   readonly code: ErrorCode;
+  /** The records of a batch that are to blame, where some are. */
+  readonly records: readonly RecordError[];
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { records?: readonly RecordError[] }) {
     super(message, options);
     this.code = code;
+    this.records = options?.records ?? [];
   }
 
   /** Whether the same call may succeed when it is made again. */

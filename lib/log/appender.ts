@@ -3,12 +3,13 @@ import { VarveError } from '../errors.ts';
 import {
   BATCH_OVERHEAD,
   encodeBatch,
+  patchMaxTimestamp,
   recordSizeBound,
   stampLogAppendTime,
-  validateBatch,
 } from '../format/records/batch.ts';
 import type { NewRecord } from '../format/records/record.ts';
-import type { ProducerBatch } from '../stores/catalog/partitions.ts';
+import { NO_TIMESTAMP, validateBatch } from '../format/records/validate.ts';
+import type { ProducerBatch, TopicIdPartition } from '../stores/catalog/partitions.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
 import type { AppendedBatch, AppendedRecord, AppendOptions, AppendRecord, Bytes } from './event-log.ts';
 import type { Meter } from './meter.ts';
@@ -34,6 +35,8 @@ export interface AppenderDeps {
   clock: Clock;
   meter: Meter;
   settings(topic: Topic): TopicSettings;
+  /** The max timestamp of the batch that begins at an offset, when it is still in the tail. */
+  timestampAt(of: TopicIdPartition, offset: number): Promise<number | undefined>;
 }
 
 /** As Kafka's `batch.size`: records without a key stay with one partition until this much went there. */
@@ -48,7 +51,7 @@ interface Prepared {
   size: number;
 }
 
-export function createAppender({ writer, clock, meter, settings }: AppenderDeps): Appender {
+export function createAppender({ writer, clock, meter, settings, timestampAt }: AppenderDeps): Appender {
   const sticky = new Map<string, { partition: number; bytes: number }>();
 
   function stickyPartition(topic: Topic, size: number): number {
@@ -72,7 +75,10 @@ export function createAppender({ writer, clock, meter, settings }: AppenderDeps)
     };
     const size = recordSizeBound(prepared);
     if (size + BATCH_OVERHEAD > rules.maxMessageBytes) throw tooLarge(size + BATCH_OVERHEAD, rules.maxMessageBytes);
-    checkTimestamp(prepared.timestamp, prepared.timestamp, rules, now);
+    if (rules.keyed && prepared.key === null) {
+      throw new VarveError('INVALID_RECORD', `topic "${topic.name}" is compacted: every record needs a key`);
+    }
+    checkTimestamp(prepared.timestamp, rules, now);
     const partition =
       record.partition ??
       (prepared.key ? partitionForKey(prepared.key, topic.partitions) : stickyPartition(topic, size));
@@ -135,23 +141,26 @@ export function createAppender({ writer, clock, meter, settings }: AppenderDeps)
   async function appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedBatch> {
     const rules = settings(topic);
     if (batch.length > rules.maxMessageBytes) throw tooLarge(batch.length, rules.maxMessageBytes);
-    const header = validateBatch(batch);
+    const now = clock.now();
+    const { header, maxTimestamp } = validateBatch(batch, { keyed: rules.keyed, ...timeBounds(rules, now) });
     if (header.control || header.transactional) {
       throw new VarveError('INVALID_RECORD', 'control and transactional batches cannot be appended directly');
     }
     if (header.timestampType === 'LogAppendTime') {
       throw new VarveError('INVALID_TIMESTAMP', 'only the log stamps the time of the append; send CreateTime');
     }
-    const now = clock.now();
     const stamped = rules.timestampType === 'LogAppendTime';
-    if (!stamped) checkTimestamp(header.baseTimestamp, header.maxTimestamp, rules, now);
     // A copy: the base offset is set where the bytes lie, and the caller's buffer is the caller's.
     const bytes = stamped ? stampLogAppendTime(batch, now) : batch.slice();
+    if (!stamped && header.maxTimestamp !== maxTimestamp) patchMaxTimestamp(bytes, maxTimestamp);
     const at = { topicId: topic.id, partition };
     const begun = clock.monotonic();
     const offset = await writer.append({ at, size: bytes.length, content: { batch: seal(bytes) } });
     meter.appended(header.lastOffsetDelta + 1, bytes.length, (clock.monotonic() - begun) / 1000);
-    return { partition, offset, timestamp: stamped ? now : header.maxTimestamp, stamped };
+    if (!stamped) return { partition, offset, timestamp: maxTimestamp, stamped };
+    // It may be a repeat, which was stamped the first time. The head is known unless it is one.
+    const first = header.producerId >= 0 ? await timestampAt(at, offset).catch(() => now) : now;
+    return { partition, offset, timestamp: first ?? now, stamped };
   }
 
   return { append, appendBatch };
@@ -198,18 +207,20 @@ function split(group: readonly Prepared[], maxBytes: number): Prepared[][] {
   return batches;
 }
 
-function checkTimestamp(first: number, last: number, rules: TopicSettings, now: number): void {
-  // -1 is Kafka's "no timestamp", which only a batch can say.
-  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || first < -1) {
-    throw new VarveError('INVALID_TIMESTAMP', 'a timestamp must be whole milliseconds since the epoch, not before it');
-  }
-  if (rules.timestampType === 'LogAppendTime') return;
-  if (now - first > rules.timestampBeforeMaxMs || last - now > rules.timestampAfterMaxMs) {
-    throw new VarveError(
-      'INVALID_TIMESTAMP',
-      'the timestamp is further from now than message.timestamp.before.max.ms and message.timestamp.after.max.ms allow',
-    );
-  }
+function checkTimestamp(timestamp: number, rules: TopicSettings, now: number): void {
+  const { oldest, newest } = timeBounds(rules, now);
+  if (Number.isSafeInteger(timestamp) && timestamp >= oldest && timestamp <= newest) return;
+  if (timestamp === NO_TIMESTAMP) return;
+  throw new VarveError(
+    'INVALID_TIMESTAMP',
+    'a timestamp must be whole milliseconds since the epoch, no further from now than message.timestamp.before.max.ms and message.timestamp.after.max.ms allow',
+  );
+}
+
+/** Between which the time of a record that bears one must lie, milliseconds since the epoch. */
+function timeBounds(rules: TopicSettings, now: number): { oldest: number; newest: number } {
+  if (rules.timestampType === 'LogAppendTime') return { oldest: 0, newest: Number.MAX_SAFE_INTEGER };
+  return { oldest: Math.max(0, now - rules.timestampBeforeMaxMs), newest: now + rules.timestampAfterMaxMs };
 }
 
 function tooLarge(size: number, limit: number): VarveError {

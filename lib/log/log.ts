@@ -81,6 +81,15 @@ export function createLog(deps: LogDeps): EventLog {
       settingsOf.set(topic, known);
       return known;
     },
+    async timestampAt(of, offset) {
+      const tail = (await heads.get(of))?.tail;
+      let base = tail?.base ?? 0;
+      for (const { count, maxTimestamp } of tail?.entries ?? []) {
+        if (base === offset) return maxTimestamp;
+        base += count;
+      }
+      return undefined;
+    },
   });
   const topics = createTopicAdmin({
     catalog,

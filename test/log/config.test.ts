@@ -149,7 +149,9 @@ describe('the configuration of a topic', () => {
       timestampBeforeMaxMs: Number(LONG_MAX),
       timestampAfterMaxMs: 3_600_000,
       compression: 'producer',
+      keyed: false,
     });
+    expect(topicSettings({ 'cleanup.policy': 'delete,compact' }, standard)).toMatchObject({ keyed: true });
     const config = {
       'max.message.bytes': '10',
       'message.timestamp.type': 'LogAppendTime',
@@ -169,6 +171,7 @@ describe('the configuration of a topic', () => {
         timestampBeforeMaxMs: 1,
         timestampAfterMaxMs: 2,
         compression,
+        keyed: false,
       });
     }
   });

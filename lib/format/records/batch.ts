@@ -1,16 +1,8 @@
 import { VarveError } from '../../errors.ts';
 import { type Compression, compress, decompress } from './compression.ts';
-import {
-  BATCH_OVERHEAD,
-  type BatchHeader,
-  hasUnknownAttributes,
-  readHeader,
-  type TimestampType,
-  verifyCrc,
-  writeHeader,
-} from './header.ts';
+import { BATCH_OVERHEAD, type BatchHeader, readWhole, type TimestampType, writeHeader } from './header.ts';
 import type { LogRecord, NewRecord } from './record.ts';
-import { type Allowance, bodySize, readRecord, writeRecord } from './record-bytes.ts';
+import { type Allowance, bodySize, malformed, readRecord, writeRecord } from './record-bytes.ts';
 import { type Cursor, varintSize } from './varints.ts';
 
 export type { Compression } from './compression.ts';
@@ -18,6 +10,7 @@ export {
   BATCH_OVERHEAD,
   type BatchHeader,
   patchBaseOffset,
+  patchMaxTimestamp,
   readHeader,
   splitBatches,
   stampLogAppendTime,
@@ -135,83 +128,32 @@ export interface DecodeOptions {
  */
 export function decodeBatch(bytes: Uint8Array, options: DecodeOptions = {}): LogRecord[] {
   const header = readWhole(bytes);
-  const records: LogRecord[] = [];
-  walkRecords(bytes, header, options, (record) => records.push(record));
-  return records;
-}
-
-export interface ValidateOptions extends DecodeOptions {
-  /** Walk the records as well, decompressing if need be. */
-  deep?: boolean;
-}
-
-/**
- * Checks one whole batch as it came from a producer and answers its header. Shallow, it never looks past the header but
- * for the CRC, so that compressed batches pass through whatever their codec. What only a topic or a door can judge is left
- * to them: control batches and LogAppendTime from clients, size, age.
- * CORRUPT_MESSAGE for a wrong CRC or length, INVALID_RECORD for contradictions, otherwise as `decodeBatch`.
- */
-export function validateBatch(bytes: Uint8Array, options: ValidateOptions = {}): BatchHeader {
-  const header = readWhole(bytes);
-  if (!verifyCrc(bytes)) throw new VarveError('CORRUPT_MESSAGE', "A batch's CRC-32C does not match; send it again.");
-  const { recordCount, lastOffsetDelta, producerId, producerEpoch, baseSequence } = header;
-  if (recordCount < 1) throw contradiction(`it holds ${recordCount} records`);
-  if (recordCount !== lastOffsetDelta + 1) {
-    throw contradiction(`it holds ${recordCount} records and its last offset delta is ${lastOffsetDelta}`);
-  }
-  if (hasUnknownAttributes(bytes)) throw contradiction('it sets attributes that format 2 does not have');
-  if (producerId < -1) throw contradiction(`its producer id is ${producerId}`);
-  // Without a producer id, epoch and sequence mean nothing: clients such as kafkajs leave zeros there.
-  if (producerId >= 0 && producerEpoch < 0) throw contradiction(`its producer epoch is ${producerEpoch}`);
-  if (producerId >= 0 && baseSequence < 0 && !header.control)
-    throw contradiction(`its base sequence is ${baseSequence}`);
-  if (header.transactional && producerId < 0) throw contradiction('it is transactional and has no producer id');
-  if (options.deep) {
-    let next = header.baseOffset;
-    walkRecords(bytes, header, options, ({ offset, timestamp }) => {
-      if (offset !== next++) throw contradiction('its offset deltas do not count from 0');
-      if (timestamp > header.maxTimestamp) throw contradiction('a record is newer than its max timestamp');
-    });
-  }
-  return header;
-}
-
-function contradiction(what: string): VarveError {
-  return new VarveError('INVALID_RECORD', `Malformed batch: ${what}. Encode it again.`);
-}
-
-function readWhole(bytes: Uint8Array): BatchHeader {
-  const header = readHeader(bytes);
-  if (header.length !== bytes.length) {
-    throw new VarveError('CORRUPT_MESSAGE', `${bytes.length - header.length} bytes follow a batch.`);
-  }
-  return header;
-}
-
-/** Calls `see` with each record. Offsets rise and stay within the batch; compaction leaves gaps. */
-function walkRecords(
-  bytes: Uint8Array,
-  header: BatchHeader,
-  { maxDecompressed = MAX_DECOMPRESSED }: DecodeOptions,
-  see: (record: LogRecord) => void,
-): void {
-  const { baseOffset, recordCount, compression } = header;
-  const records = decompress(compression, bytes.subarray(BATCH_OVERHEAD), maxDecompressed);
-  if (recordCount < 0) throw contradiction(`it holds ${recordCount} records`);
-  const allowance: Allowance = {
-    objects: compression === 'none' ? Number.POSITIVE_INFINITY : maxDecompressed / OBJECT_BYTES,
-  };
-  const cursor: Cursor = { bytes: records, at: 0, end: records.length };
+  const { baseOffset, recordCount, timestampType } = header;
+  const { cursor, allowance } = recordsOf(bytes, header, options.maxDecompressed);
   const base = { offset: baseOffset, timestamp: header.baseTimestamp };
   const last = baseOffset + header.lastOffsetDelta;
+  const records: LogRecord[] = [];
+  // Offsets rise and stay within the batch; compaction leaves gaps.
   let previous = baseOffset - 1;
   for (let i = 0; i < recordCount; i++) {
     const record = readRecord(cursor, base, allowance);
-    if (record.offset <= previous || record.offset > last)
-      throw contradiction('its offset deltas do not rise to the last');
+    if (record.offset <= previous || record.offset > last) throw malformed('its offset deltas do not rise to the last');
     previous = record.offset;
-    if (header.timestampType === 'LogAppendTime') record.timestamp = header.maxTimestamp;
-    see(record);
+    if (timestampType === 'LogAppendTime') record.timestamp = header.maxTimestamp;
+    records.push(record);
   }
-  if (cursor.at !== cursor.end) throw contradiction('bytes follow its last record');
+  if (cursor.at !== cursor.end) throw malformed('bytes follow its last record');
+  return records;
+}
+
+/** The records of a whole batch, decompressed, and how many objects may be made of them. Errors as `decompress`, and INVALID_RECORD. */
+export function recordsOf(
+  bytes: Uint8Array,
+  { compression, recordCount }: BatchHeader,
+  maxDecompressed = MAX_DECOMPRESSED,
+): { cursor: Cursor; allowance: Allowance } {
+  if (recordCount < 0) throw malformed(`it holds ${recordCount} records`);
+  const records = decompress(compression, bytes.subarray(BATCH_OVERHEAD), maxDecompressed);
+  const objects = compression === 'none' ? Number.POSITIVE_INFINITY : maxDecompressed / OBJECT_BYTES;
+  return { cursor: { bytes: records, at: 0, end: records.length }, allowance: { objects } };
 }

@@ -103,6 +103,13 @@ export function readHeader(bytes: Uint8Array, at = 0): BatchHeader {
   };
 }
 
+/** The header of bytes that are one batch and nothing else. As `readHeader`, and CORRUPT_MESSAGE for bytes that follow it. */
+export function readWhole(bytes: Uint8Array): BatchHeader {
+  const header = readHeader(bytes);
+  if (header.length !== bytes.length) throw corrupt(`${bytes.length - header.length} bytes follow a batch.`);
+  return header;
+}
+
 /** Whether attribute bits are set that mean nothing in magic 2. */
 export function hasUnknownAttributes(bytes: Uint8Array): boolean {
   return (viewOf(bytes, 0).getUint16(AT.attributes) & UNKNOWN_ATTRIBUTES) !== 0;
@@ -172,6 +179,13 @@ export function stampLogAppendTime(bytes: Uint8Array, time: number): Uint8Array 
   writeInt64(view, AT.maxTimestamp, time);
   view.setUint32(AT.crc, computeCrc(copy));
   return copy;
+}
+
+/** Sets the max timestamp (milliseconds since the epoch), in the bytes themselves, and the CRC with it. */
+export function patchMaxTimestamp(bytes: Uint8Array, maxTimestamp: number): void {
+  const view = viewOf(bytes, 0);
+  writeInt64(view, AT.maxTimestamp, maxTimestamp);
+  view.setUint32(AT.crc, computeCrc(bytes));
 }
 
 function computeCrc(bytes: Uint8Array): number {

@@ -100,7 +100,7 @@ export interface Allowance {
 export function readRecord(cursor: Cursor, base: RecordPlace, allowance: Allowance): LogRecord {
   const batchEnd = cursor.end;
   const size = readVarint(cursor);
-  if (size < SMALLEST_BODY || size > batchEnd - cursor.at) throw invalid('a record does not fit into its batch');
+  if (size < SMALLEST_BODY || size > batchEnd - cursor.at) throw malformed('a record does not fit into its batch');
   cursor.end = cursor.at + size;
   cursor.at++;
   const timestamp = readTimestamp(cursor, base.timestamp);
@@ -108,9 +108,54 @@ export function readRecord(cursor: Cursor, base: RecordPlace, allowance: Allowan
   const key = readBytes(cursor);
   const value = readBytes(cursor);
   const headers = readHeaders(cursor, allowance);
-  if (cursor.at !== cursor.end) throw invalid('a record is longer than its fields');
+  if (cursor.at !== cursor.end) throw malformed('a record is longer than its fields');
   cursor.end = batchEnd;
   return { offset, timestamp, key, value, headers };
+}
+
+/** What a reader must know of a record to judge it. */
+export interface RecordFacts extends RecordPlace {
+  hasKey: boolean;
+}
+
+/**
+ * Reads the record at the cursor into `facts`, checks it as `readRecord` does and with the same errors, and makes no objects: it
+ * runs for every record that comes in.
+ */
+export function scanRecord(cursor: Cursor, base: RecordPlace, allowance: Allowance, facts: RecordFacts): void {
+  const { bytes, end: batchEnd } = cursor;
+  const size = readVarint(cursor);
+  if (size < SMALLEST_BODY || size > batchEnd - cursor.at) throw malformed('a record does not fit into its batch');
+  const end = cursor.at + size;
+  cursor.end = end;
+  cursor.at++;
+  facts.timestamp = readTimestamp(cursor, base.timestamp);
+  facts.offset = base.offset + readVarint(cursor);
+  const keyLength = readVarint(cursor);
+  facts.hasKey = keyLength !== -1;
+  if (keyLength !== -1) skip(cursor, keyLength);
+  const valueLength = readVarint(cursor);
+  if (valueLength !== -1) skip(cursor, valueLength);
+  if (cursor.at === end - 1 && bytes[cursor.at] === 0) {
+    // No headers: as most records.
+    spend(allowance, 1);
+    cursor.at = end;
+  } else {
+    for (let left = readHeaderCount(cursor, allowance); left > 0; left--) {
+      skip(cursor, readVarint(cursor));
+      const length = readVarint(cursor);
+      if (length !== -1) skip(cursor, length);
+    }
+    if (cursor.at !== end) throw malformed('a record is longer than its fields');
+  }
+  cursor.end = batchEnd;
+}
+
+function skip(cursor: Cursor, length: number): void {
+  if (length < 0 || length > cursor.end - cursor.at) {
+    throw malformed('a key, value or header is longer than its record');
+  }
+  cursor.at += length;
 }
 
 function readTimestamp(cursor: Cursor, base: number): number {
@@ -128,13 +173,22 @@ function readBytes(cursor: Cursor): Uint8Array | null {
   return take(cursor, length);
 }
 
-function readHeaders(cursor: Cursor, allowance: Allowance): readonly RecordHeader[] {
+function readHeaderCount(cursor: Cursor, allowance: Allowance): number {
   const count = readVarint(cursor);
-  if (count < 0 || count * 2 > cursor.end - cursor.at) throw invalid('a record has fewer headers than it says');
-  allowance.objects -= count + 1;
+  if (count < 0 || count * 2 > cursor.end - cursor.at) throw malformed('a record has fewer headers than it says');
+  spend(allowance, count + 1);
+  return count;
+}
+
+function spend(allowance: Allowance, objects: number): void {
+  allowance.objects -= objects;
   if (allowance.objects < 0) {
     throw new VarveError('MESSAGE_TOO_LARGE', 'A batch decompresses to too many records; send smaller batches.');
   }
+}
+
+function readHeaders(cursor: Cursor, allowance: Allowance): readonly RecordHeader[] {
+  const count = readHeaderCount(cursor, allowance);
   if (count === 0) return NO_HEADERS;
   const headers: RecordHeader[] = [];
   for (let i = 0; i < count; i++) {
@@ -149,12 +203,12 @@ function utf8(bytes: Uint8Array): string {
 }
 
 function take(cursor: Cursor, length: number): Uint8Array {
-  if (length < 0 || length > cursor.end - cursor.at) throw invalid('a key, value or header is longer than its record');
   const { bytes, at } = cursor;
-  cursor.at += length;
+  skip(cursor, length);
   return new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
 }
 
-function invalid(what: string): VarveError {
+/** INVALID_RECORD for a batch that contradicts itself. */
+export function malformed(what: string): VarveError {
   return new VarveError('INVALID_RECORD', `Malformed batch: ${what}. Encode it again.`);
 }

@@ -40,6 +40,25 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
 
 /** Reads a signed 32-bit integer. INVALID_RECORD when it is cut short or wider. */
 export function readVarint(cursor: Cursor): number {
+  const { bytes, at, end } = cursor;
+  // Nearly all are of one byte or two, and there are many in every record.
+  if (at + 1 < end) {
+    const first = bytes[at]!;
+    if (first < 0x80) {
+      cursor.at = at + 1;
+      return (first >>> 1) ^ -(first & 1);
+    }
+    const second = bytes[at + 1]!;
+    if (second < 0x80) {
+      const value = (first & 0x7f) | (second << 7);
+      cursor.at = at + 2;
+      return (value >>> 1) ^ -(value & 1);
+    }
+  }
+  return readLongVarint(cursor);
+}
+
+function readLongVarint(cursor: Cursor): number {
   const { bytes, end } = cursor;
   let at = cursor.at;
   let value = 0;
@@ -97,6 +116,10 @@ function zigzag64(value: bigint): bigint {
  */
 export function readShortVarlong(cursor: Cursor): number | undefined {
   const { bytes, at, end } = cursor;
+  if (at < end && bytes[at]! < 0x80) {
+    cursor.at = at + 1;
+    return (bytes[at]! >>> 1) ^ -(bytes[at]! & 1);
+  }
   let value = 0;
   let scale = 1;
   for (let i = 0; i < SMALL_BYTES; i++) {

@@ -5,6 +5,8 @@ import { initProducerId } from '../../../lib/doors/kafka/apis/init-producer-id.t
 import { listOffsets } from '../../../lib/doors/kafka/apis/list-offsets.ts';
 import { produce } from '../../../lib/doors/kafka/apis/produce.ts';
 import { numberOf } from '../../../lib/doors/kafka/failures.ts';
+import { encodeBatch, readHeader } from '../../../lib/format/records/batch.ts';
+import { writeHeader } from '../../../lib/format/records/header.ts';
 import { poll } from '../../support/poll.ts';
 import { connectRaw, type RawClient, startGateway, type TestGateway } from './gateway.ts';
 import { batchOf, valuesOf } from './records.ts';
@@ -102,6 +104,73 @@ describe('Produce', () => {
     const two = Buffer.concat([batchOf(['a']), batchOf(['b'])]);
     expect((await append('refuses', two)).errorCode).toBe(numberOf('INVALID_RECORD'));
     expect(await gateway.log.offsets('refuses', 0)).toEqual({ earliest: 0, latest: 0 });
+  });
+
+  test('names the records that a topic has no use for', async () => {
+    const config = { 'cleanup.policy': 'compact', 'message.timestamp.before.max.ms': '1000' };
+    await gateway.log.topics.create('picky', { config });
+    const now = Date.now();
+    const at = (key: string | null, timestamp: number) => ({
+      key: key === null ? null : Buffer.from(key),
+      value: Buffer.from('v'),
+      headers: [],
+      timestamp,
+    });
+    const keyless = encodeBatch([at('a', now), at(null, now), at('b', now), at(null, now)]);
+    expect(await append('picky', keyless)).toMatchObject({
+      errorCode: numberOf('INVALID_RECORD'),
+      baseOffset: -1,
+      errorMessage: expect.stringContaining('key'),
+      recordErrors: [
+        { batchIndex: 1, batchIndexErrorMessage: expect.stringContaining('key') },
+        { batchIndex: 3, batchIndexErrorMessage: expect.stringContaining('key') },
+      ],
+    });
+    const old = encodeBatch([at('a', now), at('b', now - 100_000)], { compression: 'gzip' });
+    expect(await append('picky', old)).toMatchObject({
+      errorCode: numberOf('INVALID_TIMESTAMP'),
+      recordErrors: [{ batchIndex: 1, batchIndexErrorMessage: expect.stringContaining(`${now - 100_000}`) }],
+    });
+    expect(await append('picky', encodeBatch([at('a', now)]))).toMatchObject({ errorCode: 0, recordErrors: [] });
+  });
+
+  test('refuses a batch that is not what it says, compressed or not', async () => {
+    await gateway.log.topics.create('contradictions');
+    for (const compression of ['none', 'gzip', 'zstd'] as const) {
+      const whole = batchOf(['a', 'b'], { compression });
+      const one = batchOf(['a'], { compression });
+      // The records of one under the header of two, the checksum right.
+      const { length: _length, crc: _crc, magic: _magic, ...header } = readHeader(whole);
+      writeHeader(one, header);
+      expect((await append('contradictions', one)).errorCode, compression).toBe(numberOf('INVALID_RECORD'));
+    }
+    const placed = batchOf(['a'], { baseOffset: 1 });
+    expect((await append('contradictions', placed)).errorCode).toBe(numberOf('INVALID_RECORD'));
+    const control = batchOf(['a'], { control: true, producer: { id: 1, epoch: 0, sequence: 0 } });
+    expect((await append('contradictions', control)).errorCode).toBe(numberOf('INVALID_RECORD'));
+    const early = await client.call(produce, 6, request('contradictions', batchOf(['a'], { compression: 'zstd' })));
+    expect(early.responses[0]!.partitionResponses[0]!.errorCode).toBe(numberOf('UNSUPPORTED_COMPRESSION_TYPE'));
+    expect(await gateway.log.offsets('contradictions', 0)).toEqual({ earliest: 0, latest: 0 });
+  });
+
+  test('corrects a highest time that is not that of the records', async () => {
+    await gateway.log.topics.create('corrected');
+    const batch = batchOf(['a', 'b']);
+    const { length: _length, crc: _crc, magic: _magic, ...header } = readHeader(batch);
+    writeHeader(batch, { ...header, maxTimestamp: header.maxTimestamp + 50_000 });
+    expect(await append('corrected', batch)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+    const { batches } = await gateway.log.fetch('corrected', 0, 0);
+    expect(readHeader(batches[0]!).maxTimestamp).toBe(header.maxTimestamp);
+    expect(await gateway.log.offsetAt('corrected', 0, header.maxTimestamp + 1)).toBeUndefined();
+  });
+
+  test('a repeat is answered with the time of the first append', async () => {
+    await gateway.log.topics.create('stamped-once', { config: { 'message.timestamp.type': 'LogAppendTime' } });
+    const { id, epoch } = await gateway.log.allocateProducer();
+    const batch = batchOf(['a'], { producer: { id, epoch, sequence: 0 } });
+    const first = await append('stamped-once', batch);
+    await poll('the clock has moved', 5_000, async () => Date.now() > first.logAppendTimeMs || undefined);
+    expect(await append('stamped-once', batch)).toEqual(first);
   });
 
   test('appends a batch of an idempotent producer once, and refuses a gap', async () => {

@@ -6,15 +6,16 @@ import {
   decodeBatch,
   encodeBatch,
   patchBaseOffset,
+  patchMaxTimestamp,
   readHeader,
   recordSizeBound,
   splitBatches,
   stampLogAppendTime,
-  validateBatch,
   verifyCrc,
 } from '../../../lib/format/records/batch.ts';
 import { crc32c } from '../../../lib/format/records/crc32c.ts';
 import type { NewRecord } from '../../../lib/format/records/record.ts';
+import { validateBatch } from '../../../lib/format/records/validate.ts';
 import { anyOptions, anyRecord, anyRecords } from './arbitraries.ts';
 
 const TIME = 1_700_000_000_000;
@@ -45,7 +46,7 @@ describe('encoding and decoding', () => {
         const bytes = encodeBatch(records, options);
 
         const { id, epoch, sequence } = options.producer ?? { id: -1, epoch: -1, sequence: -1 };
-        const header = validateBatch(bytes, { deep: true });
+        const { header } = validateBatch(bytes);
         expect(header).toEqual({
           baseOffset: options.baseOffset ?? 0,
           length: bytes.length,
@@ -114,7 +115,7 @@ describe('a batch gets its place', () => {
 
         patchBaseOffset(bytes, baseOffset);
 
-        expect(validateBatch(bytes, { deep: true })).toMatchObject({ baseOffset, partitionLeaderEpoch: 0 });
+        expect(validateBatch(bytes).header).toMatchObject({ baseOffset, partitionLeaderEpoch: 0 });
         expect(decodeBatch(bytes).map(({ offset }) => offset)).toEqual(records.map((_, i) => baseOffset + i));
       }),
     );
@@ -212,7 +213,7 @@ describe('validation', () => {
       view.setInt32(53, 0);
     });
 
-    expect(validateBatch(bytes, { deep: true })).toMatchObject({ producerId: -1, producerEpoch: 0, baseSequence: 0 });
+    expect(validateBatch(bytes).header).toMatchObject({ producerId: -1, producerEpoch: 0, baseSequence: 0 });
   });
 
   test('cut short at any byte, a batch is corrupt', () => {
@@ -236,13 +237,54 @@ describe('validation', () => {
     ['a key of length -2', (bytes) => (bytes[FIRST + 4] = 0x03)],
     ['more headers than there are', (bytes) => (bytes[FIRST + 9] = 0x02)],
     ['a negative count of headers', (bytes) => (bytes[FIRST + 9] = 0x01)],
-    ['a record newer than its max timestamp', (bytes) => (bytes[FIRST + 2] = 0x7e)],
-  ])('%s: passes shallow, as whoever wrote it will read it; deep it is an invalid record', (_name, change) => {
+  ])('%s is an invalid record', (_name, change) => {
     const bytes = encodeBatch(three);
     change(bytes);
     withCrc(bytes);
 
-    expect(validateBatch(bytes).recordCount).toBe(3);
-    expect(() => validateBatch(bytes, { deep: true })).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
+    expect(() => validateBatch(bytes)).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
+  });
+
+  test('a max timestamp that is not the highest of the records is told, not refused', () => {
+    const bytes = spoiled([record('a', 7), record('b', 9), record('c', 8)], (view) => view.setBigInt64(35, 1_000n));
+
+    expect(validateBatch(bytes)).toMatchObject({ header: { maxTimestamp: 1_000 }, maxTimestamp: 9 });
+    patchMaxTimestamp(bytes, 9);
+    expect(validateBatch(bytes)).toMatchObject({ header: { maxTimestamp: 9 }, maxTimestamp: 9 });
+  });
+
+  test.each(['none', 'gzip', 'zstd'] as const)(
+    '%s: every record that a topic has no use for is named',
+    (compression) => {
+      const keyed = (value: string, timestamp: number) => ({ ...record(value, timestamp), key: Buffer.from('k') });
+      const records = [keyed('old', 10), keyed('fits', 20), record('no key', 20), keyed('new', 31)];
+      const bytes = encodeBatch(records, { compression });
+
+      expect(refusal(() => validateBatch(bytes, { keyed: true, oldest: 11, newest: 30 }))).toMatchObject({
+        code: 'INVALID_TIMESTAMP',
+        records: [{ index: 0 }, { index: 2 }, { index: 3 }],
+      });
+      expect(refusal(() => validateBatch(bytes, { keyed: true }))).toMatchObject({
+        code: 'INVALID_RECORD',
+        records: [{ index: 2, message: expect.stringContaining('key') }],
+      });
+      expect(validateBatch(bytes, { oldest: 10, newest: 31 }).maxTimestamp).toBe(31);
+    },
+  );
+
+  test('what bears no time is in time, and of many refused records no more than a thousand are named', () => {
+    const none = encodeBatch(Array.from({ length: 1_500 }, () => ({ ...record('x', -1), key: null })));
+
+    expect(validateBatch(none, { oldest: 5 }).maxTimestamp).toBe(-1);
+    expect((refusal(() => validateBatch(none, { keyed: true })) as VarveError).records).toHaveLength(1_000);
   });
 });
+
+function refusal(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was refused');
+}

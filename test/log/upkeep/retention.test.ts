@@ -20,7 +20,7 @@ describe('retention', () => {
   afterEach(() => place.close());
 
   const append = (value: string, facts: { timestamp?: number; partition?: number } = {}) =>
-    log.append('orders', [{ value, partition: 0, ...facts }]);
+    log.append('orders', [{ key: 'k', value, partition: 0, ...facts }]);
   const create = (config: Record<string, string>, partitions = 1) =>
     log.topics.create('orders', { partitions, config });
   const bytesOf = async (values: readonly string[]) => {

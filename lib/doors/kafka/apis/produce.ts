@@ -3,12 +3,12 @@
  *
  * Versions 0 to 2 are advertised because older librdkafka otherwise sends nothing compressed; like all others they must
  * carry batches of format 2. An answer means that the records are durable whatever `acks` asks for; 0 gets no answer. One batch a
- * partition, as Kafka wants it since version 3. Idempotent producers: KIP-98, KIP-360. Errors of single records (KIP-467)
- * and new leaders (KIP-951) are never told, as batches are refused whole and leaders do not move. Transactional batches are
- * refused: INVALID_RECORD.
+ * partition, as Kafka wants it since version 3, checked to its last record as Kafka's LogValidator does. Idempotent producers:
+ * KIP-98, KIP-360. Which records are to blame when a batch is refused: KIP-467. New leaders (KIP-951) are never told, as leaders do
+ * not move. Transactional batches are refused: INVALID_RECORD.
  */
 import { VarveError } from '../../../errors.ts';
-import { splitBatches } from '../../../format/records/batch.ts';
+import { readHeader, splitBatches } from '../../../format/records/batch.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failure, NO_ERROR, numberOf } from '../failures.ts';
 import { array, int16, int32, int64, nullable, records, since, string, struct, tagged } from '../protocol/schema.ts';
@@ -16,6 +16,7 @@ import { array, int16, int32, int64, nullable, records, since, string, struct, t
 const NO_ACKS = 0;
 const KNOWN_ACKS = [-1, 0, 1];
 const MAX_TIMEOUT_MS = 300_000;
+const FIRST_WITH_ZSTD = 7;
 
 export const produce = defineApi({
   key: 0,
@@ -76,14 +77,24 @@ export const produce = defineApi({
   },
 });
 
-async function append({ gateway }: Call, topic: string, index: number, set: Uint8Array | null, timeoutMs: number) {
+async function append(
+  { gateway, version }: Call,
+  topic: string,
+  index: number,
+  set: Uint8Array | null,
+  timeoutMs: number,
+) {
   const { log } = gateway;
   try {
     const timeout = Math.min(Math.max(timeoutMs, 1), MAX_TIMEOUT_MS);
-    const { offset, timestamp, stamped } = await log.appendBatch(topic, index, onlyBatch(set), { timeout });
+    const { offset, timestamp, stamped } = await log.appendBatch(topic, index, onlyBatch(set, version), { timeout });
     return { index, errorCode: NO_ERROR, baseOffset: offset, logAppendTimeMs: stamped ? timestamp : -1 };
   } catch (error) {
-    const failed = { index, baseOffset: -1, ...failure(error) };
+    const recordErrors = (error instanceof VarveError ? error.records : []).map(({ index: batchIndex, message }) => ({
+      batchIndex,
+      batchIndexErrorMessage: message,
+    }));
+    const failed = { index, baseOffset: -1, recordErrors, ...failure(error) };
     if (!(error instanceof VarveError && error.code === 'UNKNOWN_PRODUCER_ID')) return failed;
     // Java's producer decides by the log start whether its state was lost or its records were deleted.
     const range = await log.offsets(topic, index).catch(() => undefined);
@@ -91,8 +102,18 @@ async function append({ gateway }: Call, topic: string, index: number, set: Uint
   }
 }
 
-function onlyBatch(set: Uint8Array | null): Uint8Array {
+function onlyBatch(set: Uint8Array | null, version: number): Uint8Array {
   const [batch, ...more] = set ? splitBatches(set) : [];
-  if (batch && more.length === 0) return batch;
-  throw new VarveError('INVALID_RECORD', 'A request holds one record batch for each partition that it names.');
+  if (!batch || more.length > 0) {
+    throw new VarveError('INVALID_RECORD', 'A request holds one record batch for each partition that it names.');
+  }
+  const { baseOffset, compression } = readHeader(batch);
+  if (baseOffset !== 0) throw new VarveError('INVALID_RECORD', 'The base offset of a batch that is produced is 0.');
+  if (compression === 'zstd' && version < FIRST_WITH_ZSTD) {
+    throw new VarveError(
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      `zstd came with version ${FIRST_WITH_ZSTD} of Produce (KIP-110).`,
+    );
+  }
+  return batch;
 }
