@@ -29,6 +29,7 @@ export const ERRORS = {
   UNKNOWN_PRODUCER_ID: { kafka: 59, retriable: false },
   NON_EMPTY_GROUP: { kafka: 68, retriable: false },
   GROUP_ID_NOT_FOUND: { kafka: 69, retriable: false },
+  TOPIC_DELETION_DISABLED: { kafka: 73, retriable: false },
   UNSUPPORTED_COMPRESSION_TYPE: { kafka: 76, retriable: false },
   INVALID_RECORD: { kafka: 87, retriable: false },
   THROTTLING_QUOTA_EXCEEDED: { kafka: 89, retriable: true },

@@ -41,7 +41,7 @@ const OWN_KEYS: readonly ConfigKey[] = [
   key('broker.rack', 'string', '', {}, 'The rack, or zone, of this broker.'),
   key('connections.max.idle.ms', 'long', '600000', {}, 'Milliseconds after which an idle connection is closed.', true),
   key('default.replication.factor', 'int', '1', {}, 'Replicas of a topic. The stores below Varve replicate.'),
-  key('delete.topic.enable', 'boolean', 'true', {}, 'Whether topics can be deleted.'),
+  key('delete.topic.enable', 'boolean', 'true', {}, 'Whether topics can be deleted.', true),
   key(
     'group.consumer.heartbeat.interval.ms',
     'int',

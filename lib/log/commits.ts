@@ -178,8 +178,7 @@ function answer(outcome: AppendOutcome): number | VarveError {
       );
     case 'unknown':
       // Turned away, so not appended: a plain record may be sent again too.
-      if (outcome.cause instanceof VarveError && outcome.cause.code === 'THROTTLING_QUOTA_EXCEEDED')
-        return outcome.cause;
+      if (outcome.cause instanceof VarveError && TURNED_AWAY.includes(outcome.cause.code)) return outcome.cause;
       return new VarveError(
         'REQUEST_TIMED_OUT',
         'the catalog did not say whether the records were appended; send them again with the same producer id, epoch and sequence, or expect duplicates',
@@ -187,6 +186,8 @@ function answer(outcome: AppendOutcome): number | VarveError {
       );
   }
 }
+
+const TURNED_AWAY: readonly string[] = ['CLUSTER_AUTHORIZATION_FAILED', 'THROTTLING_QUOTA_EXCEEDED'];
 
 const REFUSALS = {
   UNKNOWN_TOPIC_OR_PARTITION: 'the topic or partition does not exist any more',

@@ -56,6 +56,7 @@ const RECORD_FAULTS: readonly string[] = [
 /** Errors that are said before anything is appended. */
 const REFUSALS: readonly string[] = [
   ...RECORD_FAULTS,
+  'CLUSTER_AUTHORIZATION_FAILED',
   'INVALID_PRODUCER_EPOCH',
   'LOG_CLOSED',
   'THROTTLING_QUOTA_EXCEEDED',

@@ -3,7 +3,7 @@ import { VarveError } from '../errors.ts';
 import type { Random } from '../ids.ts';
 import type { Catalog } from '../stores/catalog/catalog.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
-import type { BrokerConfig } from './broker-config.ts';
+import { type BrokerConfig, brokerValue } from './broker-config.ts';
 import { checkListLimit } from './list-limit.ts';
 import { checkPartitions } from './partition-count.ts';
 import { changedConfig, configEntries } from './topic-config.ts';
@@ -168,6 +168,9 @@ export function createTopicAdmin(deps: {
     },
 
     async delete(name, { id } = {}) {
+      if (brokerValue(brokerConfig, 'delete.topic.enable') === 'false') {
+        throw new VarveError('TOPIC_DELETION_DISABLED', 'Topics cannot be deleted: delete.topic.enable is false.');
+      }
       const topic = await existing(name);
       if (id !== undefined && topic.id !== id) throw unknownTopic(name);
       const deleted = await topics.delete(topic);

@@ -2,9 +2,17 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VarveError } from '../../lib/errors.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { VarveError } from '../../lib/errors.ts';
+import { systemRandom } from '../../lib/ids.ts';
+import { parseBrokerConfig } from '../../lib/log/broker-config.ts';
 import type { EventLog } from '../../lib/log/event-log.ts';
+import { createLog } from '../../lib/log/log.ts';
+import { embeddedPrices } from '../../lib/log/placement.ts';
 import { openEmbedded } from '../../lib/open/embedded.ts';
+import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
+import { openSqlite } from '../../lib/stores/catalog/sqlite/sqlite.ts';
+import { openMemory as openMemoryObjects } from '../../lib/stores/objects/memory.ts';
 import { fullDisk } from '../faults/full-disk.ts';
 import { powerLoss, seeded } from '../faults/power-loss.ts';
 
@@ -28,6 +36,30 @@ async function segments(data: string): Promise<string[]> {
   const names = await readdir(root, { recursive: true, withFileTypes: true });
   return names.filter((name) => name.isFile()).map((name) => join(name.parentPath, name.name));
 }
+
+it('an append that the catalog has no right to is told so, and not to be sent again', async () => {
+  const catalog = await openSqlite({ path: ':memory:', clock: systemClock, random: systemRandom });
+  const denied = new VarveError('CLUSTER_AUTHORIZATION_FAILED', 'no right to it');
+  const append: Catalog['partitions']['append'] = async (_to, entries) => ({
+    outcomes: entries.map(() => ({ status: 'unknown', cause: denied })),
+  });
+  const log = createLog({
+    catalog: { ...catalog, partitions: { ...catalog.partitions, append } },
+    objects: openMemoryObjects(),
+    clock: systemClock,
+    random: systemRandom,
+    brokerConfig: parseBrokerConfig([]),
+    prices: embeddedPrices,
+  });
+  await log.topics.create('t');
+
+  await expect(log.append('t', [{ value: 'x' }])).rejects.toMatchObject({
+    code: 'CLUSTER_AUTHORIZATION_FAILED',
+    retriable: false,
+  });
+
+  await log.close();
+});
 
 describe('a damaged segment', () => {
   let log: EventLog;

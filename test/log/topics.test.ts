@@ -172,6 +172,16 @@ describe('topics', () => {
     expect(await topics.describe('orders')).toMatchObject({ partitions: 4 });
   });
 
+  it('are not deleted where delete.topic.enable is false', async () => {
+    await topics.create('orders');
+    const brokerConfig = parseBrokerConfig(['delete.topic.enable=false']);
+    const fixed = createTopicAdmin({ catalog, clock: systemClock, random: systemRandom, brokerConfig });
+
+    expect(await codeOf(fixed.delete('orders'))).toBe('TOPIC_DELETION_DISABLED');
+
+    expect((await fixed.describe('orders')).name).toBe('orders');
+  });
+
   it('are deleted, and made again under a new id', async () => {
     const first = await topics.create('orders');
     await topics.delete('orders');

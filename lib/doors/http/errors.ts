@@ -39,6 +39,7 @@ const ANSWERS: Record<ErrorCode, Answer & { v3?: Answer }> = {
   UNKNOWN_PRODUCER_ID: { status: 409, error_code: 40915 },
   NON_EMPTY_GROUP: { status: 409, error_code: 40916 },
   GROUP_ID_NOT_FOUND: { status: 404, error_code: 40405 },
+  TOPIC_DELETION_DISABLED: { status: 403, error_code: 40304 },
   UNSUPPORTED_COMPRESSION_TYPE: { status: 422, error_code: 42218 },
   INVALID_RECORD: { status: 422, error_code: 42219 },
   OFFSET_METADATA_TOO_LARGE: { status: 422, error_code: 42221 },

@@ -1,7 +1,7 @@
 /**
  * DeleteTopics, versions 1 to 6: topics, by name or (version 6, KIP-516) by id.
  *
- * A topic that is named twice is refused with INVALID_REQUEST. The name is free when this is answered. `delete.topic.enable` is shown and not enforced.
+ * A topic that is named twice is refused with INVALID_REQUEST. The name is free when this is answered. TOPIC_DELETION_DISABLED where `delete.topic.enable` is false.
  */
 import { VarveError } from '../../../errors.ts';
 import { type Call, defineApi } from '../api.ts';

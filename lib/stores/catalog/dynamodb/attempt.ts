@@ -1,5 +1,5 @@
 import type { TopicIdPartition } from '../partitions.ts';
-import { backOff, type Engine } from './engine.ts';
+import { backOff, type Engine, storageError } from './engine.ts';
 import { findInPages } from './find.ts';
 import { appendRequest, type Plan, recordsOf } from './group.ts';
 import { decodeHead, type HeadItem } from './head.ts';
@@ -48,7 +48,7 @@ export async function attempt(
   const answer = await table.update(request);
   if (answer.status === 'ok') return applied(answer.value);
   if (answer.status === 'busy') return { status: 'busy' };
-  if (answer.status === 'rejected') return { status: 'unknown', cause: answer.cause };
+  if (answer.status === 'rejected') return { status: 'unknown', cause: storageError(answer.cause) };
   if (answer.status === 'refused') {
     if (!answer.item) return { status: 'gone' };
     const head = decodeHead(answer.item);

@@ -30,7 +30,7 @@ export type Settled<T> = Extract<Answer<T>, { status: 'ok' | 'refused' }> & { ag
 
 /**
  * Repeats a request **that may be applied twice** until it is answered. KAFKA_STORAGE_ERROR when it stays unanswered or is rejected,
- * THROTTLING_QUOTA_EXCEEDED when there is no getting through.
+ * CLUSTER_AUTHORIZATION_FAILED when there is no right to it, THROTTLING_QUOTA_EXCEEDED when there is no getting through.
  */
 export async function insist<T>(engine: Engine, request: () => Promise<Answer<T>>): Promise<Settled<T>> {
   let again = false;
@@ -95,6 +95,10 @@ export function throttled(cause?: unknown): VarveError {
 export function storageError(cause: unknown): VarveError {
   if (cause instanceof VarveError) return cause;
   const name = nameOf(cause) ?? 'no answer';
+  if (name === 'AccessDeniedException') {
+    const message = 'This process has no right to what it asked of the table: check the policy of its role.';
+    return new VarveError('CLUSTER_AUTHORIZATION_FAILED', message, { cause });
+  }
   return new VarveError(
     'KAFKA_STORAGE_ERROR',
     `DynamoDB did not do it (${name}); try again, and check the table and its rights.`,

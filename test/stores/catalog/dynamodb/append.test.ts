@@ -243,7 +243,7 @@ describe.skipIf(dynoxideMissing)(`an append to DynamoDB${dynoxideMissing ? ` (${
     expect((await process.partitions.append(at, [newEntry()])).outcomes).toEqual([appendedAt(0)]);
   });
 
-  it('that the table rejects is unknown without more ado', async () => {
+  it('that there is no right to says so, without more ado', async () => {
     let sends = 0;
     const process = await openProcess(async (request, send) => {
       if (!isAppend(request)) return send();
@@ -252,7 +252,9 @@ describe.skipIf(dynoxideMissing)(`an append to DynamoDB${dynoxideMissing ? ` (${
     });
     const at = await createPartition(process);
 
-    expect(await outcomes(process, at, newEntry())).toMatchObject([{ status: 'unknown' }]);
+    expect(await outcomes(process, at, newEntry())).toMatchObject([
+      { status: 'unknown', cause: { code: 'CLUSTER_AUTHORIZATION_FAILED', retriable: false } },
+    ]);
     expect(sends).toBe(1);
   });
 
