@@ -4,7 +4,7 @@ import type { ConfigEntry, ConfigSynonym } from '../../log/topics.ts';
 import { failure, NO_ERROR } from './failures.ts';
 
 /** What a configuration can belong to, by Kafka's numbers. */
-export const RESOURCE = { topic: 2, broker: 4, group: 32 } as const;
+export const RESOURCE = { topic: 2, broker: 4, logger: 8, group: 32 } as const;
 
 /** What a value can come from, by Kafka's numbers. */
 export const CONFIG_SOURCE = { topic: 1, broker: 4, standard: 5 } as const;

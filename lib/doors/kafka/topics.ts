@@ -1,9 +1,8 @@
+import { VarveError } from '../../errors.ts';
 import type { EventLog } from '../../log/event-log.ts';
 
 /** A partition of ours has had one leader for ever, as far as clients can tell. */
 export const LEADER_EPOCH = 0;
-/** In place of authorized operations. */
-export const NOT_TOLD = -(2 ** 31);
 
 export interface TopicSummary {
   name: string;
@@ -34,5 +33,25 @@ async function* pages(log: EventLog): AsyncGenerator<TopicSummary[]> {
     yield page;
     after = page.at(-1)?.name;
     if (page.length < PAGE) return;
+  }
+}
+
+/** For each partition named whether it is there: `error` says why not. */
+export async function partitionsAt(
+  log: EventLog,
+  topic: string,
+  partitions: readonly number[],
+): Promise<{ partition: number; error: VarveError | undefined }[]> {
+  try {
+    const { partitions: count } = await log.topics.describe(topic);
+    const absent = (partition: number) =>
+      new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `The topic "${topic}" has no partition ${partition}.`);
+    return partitions.map((partition) => {
+      const isThere = partition >= 0 && partition < count;
+      return { partition, error: isThere ? undefined : absent(partition) };
+    });
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error;
+    return partitions.map((partition) => ({ partition, error }));
   }
 }

@@ -1,8 +1,11 @@
-/** DescribeCluster, versions 0 and 1: the gateways. One for now. Controllers are no endpoint of their own (KIP-919). */
+/**
+ * DescribeCluster, versions 0 and 1: the gateways, and what may be done to the cluster when that is asked for (KIP-430). One gateway for
+ * now. Controllers are no endpoint of their own (KIP-919).
+ */
 import { defineApi } from '../api.ts';
 import { NO_ERROR, numberOf } from '../failures.ts';
+import { authorizedOperations } from '../operations.ts';
 import { array, bool, int8, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
-import { NOT_TOLD } from '../topics.ts';
 
 const BROKERS = 1;
 
@@ -22,7 +25,7 @@ export const describeCluster = defineApi({
     brokers: array(struct({ brokerId: int32, host: string, port: int32, rack: nullable(string) })),
     clusterAuthorizedOperations: int32,
   }),
-  handle({ endpointType }, { gateway: { log, config }, endpoint }) {
+  handle({ endpointType, includeClusterAuthorizedOperations }, { gateway: { log, config }, endpoint }) {
     const known = endpointType === BROKERS;
     return {
       throttleTimeMs: 0,
@@ -32,7 +35,7 @@ export const describeCluster = defineApi({
       clusterId: log.clusterId,
       controllerId: known ? config.nodeId : -1,
       brokers: known ? [{ brokerId: config.nodeId, ...endpoint, rack: null }] : [],
-      clusterAuthorizedOperations: NOT_TOLD,
+      clusterAuthorizedOperations: authorizedOperations('cluster', includeClusterAuthorizedOperations),
     };
   },
 });

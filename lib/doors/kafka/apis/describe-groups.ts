@@ -1,14 +1,14 @@
 /**
  * DescribeGroups, versions 0 to 5: groups with their members and what these were assigned. A group that there is not is Dead, without
- * an error, as Kafka has it up to version 5. Metadata of members is told once a protocol has been chosen. Authorized operations
- * are not told: there are no ACLs.
+ * an error, as Kafka has it up to version 5. Metadata of members is told once a protocol has been chosen. What
+ * may be done to a group is told when it is asked for (KIP-430).
  */
 import { type Call, defineApi } from '../api.ts';
 import type { Group } from '../coordinator/group.ts';
 import { metadataOf } from '../coordinator/member.ts';
 import { failureCode, NO_ERROR } from '../failures.ts';
+import { authorizedOperations, NOT_TOLD } from '../operations.ts';
 import { array, bool, bytes, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
-import { NOT_TOLD } from '../topics.ts';
 
 export const describeGroups = defineApi({
   key: 15,
@@ -39,8 +39,10 @@ export const describeGroups = defineApi({
       }),
     ),
   }),
-  async handle({ groups }, call) {
-    return { groups: await Promise.all(groups.map((id) => describe(call, id))) };
+  async handle({ groups, includeAuthorizedOperations }, call) {
+    const authorized = authorizedOperations('group', includeAuthorizedOperations);
+    const described = await Promise.all(groups.map((id) => describe(call, id)));
+    return { groups: described.map((group) => ({ ...group, authorizedOperations: authorized })) };
   },
 });
 

@@ -1,9 +1,10 @@
 /**
  * DescribeTopicPartitions, version 0: topics and their partitions, in pages (KIP-966). Topics come by name, a page begins where the last
- * one's cursor says. Never creates a topic.
+ * one's cursor says, with what may be done to them (KIP-430). Never creates a topic.
  */
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR } from '../failures.ts';
+import { authorizedOperations, NOT_TOLD } from '../operations.ts';
 import {
   array,
   bool,
@@ -16,7 +17,7 @@ import {
   uuid,
   type WriteOf,
 } from '../protocol/schema.ts';
-import { allTopics, LEADER_EPOCH, NOT_TOLD, type TopicSummary } from '../topics.ts';
+import { allTopics, LEADER_EPOCH, type TopicSummary } from '../topics.ts';
 
 const MAX_PARTITIONS = 2_000;
 
@@ -99,6 +100,6 @@ function described({ gateway: { config } }: Call, { name, id }: TopicSummary, fi
       lastKnownElr: [],
       offlineReplicas: [],
     })),
-    topicAuthorizedOperations: NOT_TOLD,
+    topicAuthorizedOperations: authorizedOperations('topic', true),
   };
 }

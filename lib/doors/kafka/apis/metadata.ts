@@ -3,13 +3,14 @@
  *
  * One gateway leads all partitions: any gateway can serve any of them, the leader is where a partition's clients meet.
  * Topics are created when they are asked for, unless the request (KIP-204) or `auto.create.topics.enable` forbids it, and can be
- * used at once. Topic ids since version 10 (KIP-516); by id alone since 12. Leader epochs are always 0. Authorized operations
- * are not told: there are no ACLs. A name that no topic can have is INVALID_TOPIC_EXCEPTION whether it may be created or not.
+ * used at once. Topic ids since version 10 (KIP-516); by id alone since 12. Leader epochs are always 0. What may
+ * be done to topics, and to the cluster, is told when it is asked for (KIP-430). A name that no topic can have is INVALID_TOPIC_EXCEPTION whether it may be created or not.
  */
 import { VarveError } from '../../../errors.ts';
 import { checkTopicName } from '../../../log/topic-name.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
+import { authorizedOperations, NOT_TOLD } from '../operations.ts';
 import {
   array,
   bool,
@@ -23,7 +24,7 @@ import {
   until,
   uuid,
 } from '../protocol/schema.ts';
-import { allTopics, LEADER_EPOCH, NOT_TOLD, type TopicSummary, topicById } from '../topics.ts';
+import { allTopics, LEADER_EPOCH, type TopicSummary, topicById } from '../topics.ts';
 
 export const metadata = defineApi({
   key: 3,
@@ -63,7 +64,8 @@ export const metadata = defineApi({
     ),
     clusterAuthorizedOperations: since(8, until(10, int32), NOT_TOLD),
   }),
-  async handle({ topics, allowAutoTopicCreation }, call) {
+  async handle(request, call) {
+    const { topics, allowAutoTopicCreation } = request;
     const { log, config } = call.gateway;
     // In version 0 an empty list asks for all topics.
     const all = topics === null || (call.version === 0 && topics.length === 0);
@@ -74,7 +76,11 @@ export const metadata = defineApi({
       brokers: [{ nodeId: config.nodeId, ...call.endpoint, rack: null }],
       clusterId: log.clusterId,
       controllerId: config.nodeId,
-      topics: described,
+      topics: described.map((topic) => ({
+        ...topic,
+        topicAuthorizedOperations: authorizedOperations('topic', request.includeTopicAuthorizedOperations),
+      })),
+      clusterAuthorizedOperations: authorizedOperations('cluster', request.includeClusterAuthorizedOperations),
     };
   },
 });

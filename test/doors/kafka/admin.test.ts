@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alterPartitionReassignments } from '../../../lib/doors/kafka/apis/alter-partition-reassignments.ts';
+import { describeCluster } from '../../../lib/doors/kafka/apis/describe-cluster.ts';
+import { describeGroups } from '../../../lib/doors/kafka/apis/describe-groups.ts';
+import { describeTopicPartitions } from '../../../lib/doors/kafka/apis/describe-topic-partitions.ts';
+import { electLeaders } from '../../../lib/doors/kafka/apis/elect-leaders.ts';
+import { listConfigResources } from '../../../lib/doors/kafka/apis/list-config-resources.ts';
+import { listPartitionReassignments } from '../../../lib/doors/kafka/apis/list-partition-reassignments.ts';
+import { metadata } from '../../../lib/doors/kafka/apis/metadata.ts';
+import { numberOf } from '../../../lib/doors/kafka/failures.ts';
+import { connectRaw, type RawClient, startGateway, type TestGateway } from './gateway.ts';
+
+let gateway: TestGateway;
+let client: RawClient;
+beforeAll(async () => {
+  gateway = await startGateway(['node.id=7']);
+  client = await connectRaw(gateway.gateway.port);
+  await gateway.log.topics.create('asked-about', { partitions: 2 });
+});
+afterAll(async () => {
+  client.end();
+  await gateway.close();
+});
+
+const UNKNOWN = numberOf('UNKNOWN_TOPIC_OR_PARTITION');
+
+// What Apache Kafka 4.3.1 answers without an authorizer: everything that a resource allows, by AclOperation's numbers.
+describe('authorized operations (KIP-430)', () => {
+  const NOT_TOLD = -(2 ** 31);
+  const bits = (...operations: readonly number[]) => operations.reduce((all, one) => all | (1 << one), 0);
+  const OF_TOPIC = bits(3, 4, 5, 6, 7, 8, 10, 11);
+  const OF_GROUP = bits(3, 6, 8, 10, 11);
+  const OF_CLUSTER = bits(5, 7, 8, 9, 10, 11, 12);
+
+  test.each([true, false])('are told when they are asked for (%s)', async (asked) => {
+    const told = await client.call(metadata, 9, {
+      topics: [{ name: 'asked-about' }],
+      includeClusterAuthorizedOperations: asked,
+      includeTopicAuthorizedOperations: asked,
+    });
+    expect(told.topics).toMatchObject([{ topicAuthorizedOperations: asked ? OF_TOPIC : NOT_TOLD }]);
+    expect(told.clusterAuthorizedOperations).toBe(asked ? OF_CLUSTER : NOT_TOLD);
+    const cluster = await client.call(describeCluster, 0, { includeClusterAuthorizedOperations: asked });
+    expect(cluster.clusterAuthorizedOperations).toBe(asked ? OF_CLUSTER : NOT_TOLD);
+    const { groups } = await client.call(describeGroups, 5, { groups: ['any'], includeAuthorizedOperations: asked });
+    expect(groups).toMatchObject([{ authorizedOperations: asked ? OF_GROUP : NOT_TOLD }]);
+  });
+
+  test('are always told of topics that are described', async () => {
+    const asked = { topics: [{ name: 'asked-about' }], responsePartitionLimit: 10, cursor: null };
+    const { topics } = await client.call(describeTopicPartitions, 0, asked);
+    expect(topics).toMatchObject([{ topicAuthorizedOperations: OF_TOPIC }]);
+  });
+});
+
+describe('ElectLeaders (KIP-460)', () => {
+  const ask = (electionType: number, topicPartitions: { topic: string; partitions: number[] }[] | null) =>
+    client.call(electLeaders, 2, { electionType, topicPartitions, timeoutMs: 1_000 });
+
+  test('needs no election anywhere', async () => {
+    const NOT_NEEDED = numberOf('ELECTION_NOT_NEEDED');
+    const answer = await ask(0, [
+      { topic: 'asked-about', partitions: [0, 1, 2, -1] },
+      { topic: 'nowhere', partitions: [0] },
+    ]);
+    const codes = answer.replicaElectionResults.map(({ partitionResult }) =>
+      partitionResult.map(({ errorCode }) => errorCode),
+    );
+    expect(codes).toEqual([[NOT_NEEDED, NOT_NEEDED, UNKNOWN, UNKNOWN], [UNKNOWN]]);
+    expect(await ask(0, null)).toMatchObject({ errorCode: 0, replicaElectionResults: [] });
+  });
+
+  test('refuses elections of a kind that nobody knows', async () => {
+    expect(await ask(2, null)).toMatchObject({ errorCode: numberOf('INVALID_REQUEST') });
+  });
+});
+
+describe('reassignments (KIP-455)', () => {
+  test('put replicas where they are, and nowhere else', async () => {
+    const { errorCode, responses } = await client.call(alterPartitionReassignments, 1, {
+      timeoutMs: 1_000,
+      topics: [
+        {
+          name: 'asked-about',
+          partitions: [
+            { partitionIndex: 0, replicas: [7] },
+            { partitionIndex: 1, replicas: [7, 8] },
+            { partitionIndex: 0, replicas: null },
+            { partitionIndex: 2, replicas: [7] },
+          ],
+        },
+      ],
+    });
+    expect(errorCode).toBe(0);
+    const [elsewhere, none] = [numberOf('INVALID_REPLICA_ASSIGNMENT'), numberOf('NO_REASSIGNMENT_IN_PROGRESS')];
+    expect(responses[0]!.partitions.map(({ errorCode }) => errorCode)).toEqual([0, elsewhere, none, UNKNOWN]);
+  });
+
+  test('are never on their way', async () => {
+    const answer = await client.call(listPartitionReassignments, 0, { timeoutMs: 1_000, topics: null });
+    expect(answer).toMatchObject({ errorCode: 0, topics: [] });
+  });
+});
+
+describe('ListConfigResources (KIP-1142)', () => {
+  const topic = { resourceName: 'asked-about', resourceType: 2 };
+  const broker = { resourceName: '7', resourceType: 4 };
+
+  test.each([
+    { version: 1, resourceTypes: [], found: [topic, broker] },
+    { version: 1, resourceTypes: [4], found: [broker] },
+    { version: 1, resourceTypes: [8, 16, 32], found: [] },
+    { version: 0, resourceTypes: [], found: [] },
+  ])('in version $version of types $resourceTypes tells $found.length', async ({ version, resourceTypes, found }) => {
+    const answer = await client.call(listConfigResources, version, { resourceTypes });
+    expect(answer).toMatchObject({ errorCode: 0, configResources: found });
+  });
+
+  test('refuses a type that nobody knows', async () => {
+    const answer = await client.call(listConfigResources, 1, { resourceTypes: [2, 3] });
+    expect(answer).toMatchObject({ errorCode: numberOf('UNSUPPORTED_VERSION'), configResources: [] });
+  });
+});
