@@ -35,7 +35,7 @@ export interface AppenderDeps {
   clock: Clock;
   meter: Meter;
   settings(topic: Topic): TopicSettings;
-  /** The max timestamp of the batch that begins at an offset, when it is still in the tail. */
+  /** The max timestamp of the batch that begins at an offset, when it is still there. */
   timestampAt(of: TopicIdPartition, offset: number): Promise<number | undefined>;
 }
 

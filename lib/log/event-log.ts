@@ -113,6 +113,16 @@ export interface Polled {
   logStart: number;
 }
 
+/** An idempotent producer, by its last batch in a partition. */
+export interface ProducerActivity {
+  id: number;
+  epoch: number;
+  /** Of the last record. */
+  lastSequence: number;
+  /** The batch's highest, milliseconds since the epoch; -1 when it is deleted. */
+  lastTimestamp: number;
+}
+
 export interface OffsetRange {
   /** The log start offset. */
   earliest: number;
@@ -177,6 +187,9 @@ export interface EventLog {
 
   /** The first record with the highest timestamp of the partition; undefined when there is no record. */
   offsetOfMaxTimestamp(topic: string, partition: number): Promise<{ offset: number; timestamp: number } | undefined>;
+
+  /** Idempotent producers that appended to the partition lately, by id. */
+  activeProducers(topic: string, partition: number): Promise<ProducerActivity[]>;
 
   /** Records below `before` are no longer readable ('latest': all that there are). Answers the log start. */
   deleteRecords(topic: string, partition: number, before: number | 'latest'): Promise<number>;

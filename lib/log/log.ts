@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import type { Random } from '../ids.ts';
@@ -50,6 +51,7 @@ export interface LogDeps {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+const LOOK_UPS_AT_ONCE = 16;
 
 /** An EventLog over two ports. It owns them: closing it closes them. */
 export function createLog(deps: LogDeps): EventLog {
@@ -81,15 +83,7 @@ export function createLog(deps: LogDeps): EventLog {
       settingsOf.set(topic, known);
       return known;
     },
-    async timestampAt(of, offset) {
-      const tail = (await heads.get(of))?.tail;
-      let base = tail?.base ?? 0;
-      for (const { count, maxTimestamp } of tail?.entries ?? []) {
-        if (base === offset) return maxTimestamp;
-        base += count;
-      }
-      return undefined;
-    },
+    timestampAt: reader.timestampAt,
   });
   const topics = createTopicAdmin({
     catalog,
@@ -276,6 +270,16 @@ export function createLog(deps: LogDeps): EventLog {
 
     async offsetOfMaxTimestamp(topic, partition) {
       return on(topic, partition, (of) => reader.offsetOfMaxTimestamp(of));
+    },
+
+    async activeProducers(topic, partition) {
+      return on(topic, partition, async (of) => {
+        const active = await catalog.partitions.producers(of);
+        if (!active) throw unknownPartition(topic, partition);
+        return pLimit(LOOK_UPS_AT_ONCE).map(active, async ({ id, epoch, lastSequence, base }) => {
+          return { id, epoch, lastSequence, lastTimestamp: (await reader.timestampAt(of, base)) ?? -1 };
+        });
+      });
     },
 
     async deleteRecords(topic, partition, before) {

@@ -19,6 +19,8 @@ export interface Reader {
   poll(of: TopicIdPartition, offset: number, options?: FetchOptions & { maxRecords?: number }): Promise<Polled>;
   offsetAt(of: TopicIdPartition, timestamp: number): Promise<{ offset: number; timestamp: number } | undefined>;
   offsetOfMaxTimestamp(of: TopicIdPartition): Promise<{ offset: number; timestamp: number } | undefined>;
+  /** The max timestamp of the batch that begins at `base`; undefined when it is gone, or not to be seen yet. */
+  timestampAt(of: TopicIdPartition, base: number): Promise<number | undefined>;
 }
 
 export interface StrictLimit {
@@ -231,7 +233,14 @@ export function createReader(deps: ReaderDeps): Reader {
     return highest < 0 ? undefined : offsetAt(of, highest);
   }
 
-  return { head: headFor, fetch, poll, offsetAt, offsetOfMaxTimestamp };
+  async function timestampAt(of: TopicIdPartition, base: number): Promise<number | undefined> {
+    const head = await heads.get(of);
+    if (!head || base < head.logStart || base >= head.highWatermark) return undefined;
+    const [found] = await locate(of, base, head, 0);
+    return found?.base === base ? found.entry.maxTimestamp : undefined;
+  }
+
+  return { head: headFor, fetch, poll, offsetAt, offsetOfMaxTimestamp, timestampAt };
 }
 
 function keyOf(of: TopicIdPartition): string {

@@ -223,6 +223,7 @@ export function createNetwork({ clock, dice, trace, count }: NetworkDeps): Netwo
       append,
       peek,
       head: (of) => all.head(of),
+      producers: (of) => all.producers(of),
       find: (of, offset, head) => all.find(of, offset, head),
       findTimestamp: (of, timestamp) => all.findTimestamp(of, timestamp),
       chunk: (of, id) => all.chunk(of, id),

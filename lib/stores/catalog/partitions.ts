@@ -12,6 +12,16 @@ export interface ProducerBatch {
   sequence: number;
 }
 
+/** An idempotent producer, by its last batch in a partition. */
+export interface ActiveProducer {
+  id: number;
+  epoch: number;
+  /** Of the last record. */
+  lastSequence: number;
+  /** Base offset of the last batch. */
+  base: number;
+}
+
 /** What a commit adds to a partition: one batch. An entry never carries its own offset. */
 interface EntryFacts {
   /** Of the segment that holds the bytes, or of the entry itself when the catalog carries them. Together with `position` unique. */
@@ -127,6 +137,12 @@ export interface Partitions {
 
   /** In the order asked, at most 100; may be a moment old, so a negative conclusion must not be drawn from it. */
   peek(of: readonly TopicIdPartition[]): Promise<(Head | undefined)[]>;
+
+  /**
+   * Producers that appended lately, by id: those of the last hour, and some of the last week. Undefined when there is no such
+   * partition.
+   */
+  producers(of: TopicIdPartition): Promise<ActiveProducer[] | undefined>;
 
   /**
    * A run that contains `offset`, wherever it is now: tail, page or index. `head` is any head of the partition, however old,

@@ -53,6 +53,20 @@ export function idempotenceContract(subject: () => Subject): void {
       expect(await entriesOf(catalog, at)).toHaveLength(10);
     });
 
+    it('is listed with its last batch', async () => {
+      const { catalog } = subject();
+      const at = await createPartition(subject());
+      expect(await catalog.partitions.producers(at)).toEqual([]);
+      await append(catalog, at, [of(40, 1, 0, { count: 3 }), newEntry(subject()), of(7, 0, 0)]);
+      await append(catalog, at, [of(40, 1, 3, { count: 2 })]);
+
+      expect(await catalog.partitions.producers(at)).toEqual([
+        { id: 7, epoch: 0, lastSequence: 0, base: 4 },
+        { id: 40, epoch: 1, lastSequence: 4, base: 5 },
+      ]);
+      expect(await catalog.partitions.producers({ ...at, partition: 99 })).toBeUndefined();
+    });
+
     it('is refused a gap, and goes on with the sequence that was missing', async () => {
       const { catalog } = subject();
       const at = await createPartition(subject());

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTopics } from '../../../lib/doors/kafka/apis/create-topics.ts';
+import { describeProducers } from '../../../lib/doors/kafka/apis/describe-producers.ts';
 import { fetch } from '../../../lib/doors/kafka/apis/fetch.ts';
 import { initProducerId } from '../../../lib/doors/kafka/apis/init-producer-id.ts';
 import { listOffsets } from '../../../lib/doors/kafka/apis/list-offsets.ts';
@@ -209,6 +210,32 @@ describe('Produce', () => {
     });
     other.send(produce, 9, request('nowhere', batchOf(['a']), { acks: 0 }));
     await other.closed;
+  });
+});
+
+describe('DescribeProducers', () => {
+  test('tells who appended lately, by the last batch', async () => {
+    await gateway.log.topics.create('produced');
+    const { id, epoch } = await gateway.log.allocateProducer();
+    const batch = batchOf(['a', 'b', 'c'], { producer: { id, epoch, sequence: 0 } });
+    await append('produced', batch);
+    const topics = [{ name: 'produced', partitionIndexes: [0, 5] }];
+    const [described, unknown] = (await client.call(describeProducers, 0, { topics })).topics[0]!.partitions;
+    expect(described).toMatchObject({
+      partitionIndex: 0,
+      errorCode: 0,
+      activeProducers: [
+        {
+          producerId: id,
+          producerEpoch: epoch,
+          lastSequence: 2,
+          lastTimestamp: readHeader(batch).maxTimestamp,
+          coordinatorEpoch: -1,
+          currentTxnStartOffset: -1,
+        },
+      ],
+    });
+    expect(unknown).toMatchObject({ errorCode: numberOf('UNKNOWN_TOPIC_OR_PARTITION'), activeProducers: [] });
   });
 });
 

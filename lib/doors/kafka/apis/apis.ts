@@ -10,6 +10,7 @@ import { deleteTopics } from './delete-topics.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
+import { describeProducers } from './describe-producers.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { electLeaders } from './elect-leaders.ts';
 import { fetch } from './fetch.ts';
@@ -62,6 +63,7 @@ export const APIS: readonly Api[] = [
   listPartitionReassignments,
   offsetDelete,
   describeCluster,
+  describeProducers,
   listConfigResources,
   describeTopicPartitions,
 ];

@@ -2,9 +2,10 @@ import type { Partitions } from '../partitions.ts';
 import type { Appender } from './append.ts';
 import { batchGet, type Engine } from './engine.ts';
 import { find, findTimestamp, readChunk, references } from './find.ts';
-import { decodeHead, moveHead, readHead } from './head.ts';
+import { decodeHead, moveHead, producerOf, readHead } from './head.ts';
 import { advanceFrontier, replaceIndex } from './index.ts';
 import { key } from './keys.ts';
+import { sequenceBefore, unpack } from './sequence.ts';
 import { dropChunks, trim } from './trim.ts';
 
 export function partitions(engine: Engine, { append }: Appender): Partitions {
@@ -18,6 +19,17 @@ export function partitions(engine: Engine, { append }: Appender): Partitions {
       const items = await batchGet(engine, [...keys.values()], false);
       const heads = new Map(items.map((item) => [item.pk as string, decodeHead(item).head]));
       return of.map((at) => heads.get(key.head(at).pk));
+    },
+
+    async producers(of) {
+      const item = await readHead(engine, of);
+      if (!item) return undefined;
+      return [...item.producers]
+        .map(([name, state]) => {
+          const { epoch, next, base } = unpack(state);
+          return { id: producerOf(name), epoch, lastSequence: sequenceBefore(next), base };
+        })
+        .sort((a, b) => a.id - b.id);
     },
 
     find: (of, offset, head) => find(engine, of, offset, head),

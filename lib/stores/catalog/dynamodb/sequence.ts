@@ -40,6 +40,10 @@ export function sequenceAfter(sequence: number, count: number): number {
   return (sequence + count) % SEQUENCES;
 }
 
+export function sequenceBefore(next: number): number {
+  return (next - 1 + SEQUENCES) % SEQUENCES;
+}
+
 export type Verdict =
   /** The condition under which it may be appended: the producer `known` and in sequence, of a lower `epoch`, or `absent`. */
   | { status: 'accept'; when: 'known' | 'epoch' | 'absent' }

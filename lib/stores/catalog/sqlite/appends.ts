@@ -21,6 +21,11 @@ interface Producer {
   base: number;
 }
 
+/** Sequences run from 0 to 2^31 - 1 and around. */
+export function sequenceBefore(next: number): number {
+  return (next - 1 + SEQUENCES) % SEQUENCES;
+}
+
 export function openAppends(db: Database, now: () => number) {
   return function append(to: TopicIdPartition, entries: readonly NewEntry[]): Appended {
     const row = headRow(db, to);

@@ -29,6 +29,7 @@ export const EFFECTS = {
     append: 'write',
     head: 'read',
     peek: 'read',
+    producers: 'read',
     find: 'read',
     findTimestamp: 'read',
     chunk: 'read',

@@ -1,5 +1,5 @@
 import type { Head, Partitions, References, TopicIdPartition } from '../partitions.ts';
-import { openAppends } from './appends.ts';
+import { openAppends, sequenceBefore } from './appends.ts';
 import { openCompaction } from './compaction.ts';
 import type { Database } from './database.ts';
 import { APPENDED, type EntryRow, idBytes, toRun } from './entries.ts';
@@ -9,6 +9,8 @@ import type { Sync } from './sync.ts';
 
 /** Entries in a head's tail. */
 const TAIL_ENTRIES = 16;
+/** How long Kafka counts an idle producer as active. */
+const ACTIVE_MS = 24 * 3_600_000;
 /** Entries in a step of `references`: a few milliseconds. */
 const STEP_ENTRIES = 2_000;
 
@@ -46,6 +48,15 @@ export function openPartitions(db: Database, now: () => number): SyncPartitions 
     head,
 
     peek: (partitions) => partitions.map(head),
+
+    producers(of) {
+      const row = headRow(db, of);
+      if (!row) return undefined;
+      const sql = 'SELECT id, epoch, next, base FROM producers WHERE partition = ? AND seen > ? ORDER BY id';
+      return db
+        .all<{ id: number; epoch: number; next: number; base: number }>(sql, row.key, now() - ACTIVE_MS)
+        .map(({ next, ...producer }) => ({ ...producer, lastSequence: sequenceBefore(next) }));
+    },
 
     chunk(of, id) {
       const row = headRow(db, of);
