@@ -26,6 +26,7 @@ export const TOOLS = {
   'kafka-broker-api-versions.sh': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
   'kafka-cluster.sh': 'org.apache.kafka.tools.ClusterTool',
   'kafka-streams-groups.sh': 'org.apache.kafka.tools.streams.StreamsGroupCommand',
+  'kafka-streams-application-reset.sh': 'org.apache.kafka.tools.StreamsResetter',
   'connect-standalone.sh': 'org.apache.kafka.connect.cli.ConnectStandalone',
 } as const;
 

@@ -25,6 +25,13 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** SIGKILL for all that `start` and `finish` have begun and that has not ended: what a failed test leaves. */
+export async function killStarted(): Promise<void> {
+  const closed = [...running].map((child) => once(child, 'close'));
+  for (const child of running) child.kill('SIGKILL');
+  await Promise.all(closed);
+}
+
 function begin([file, ...args]: readonly [string, ...string[]], cwd?: string): ChildProcess {
   const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], ...(cwd !== undefined && { cwd }) });
   running.add(child);

@@ -62,7 +62,7 @@ describe.skipIf('unavailable' in kafka || 'unavailable' in py)('the tutorial, wo
   });
 
   const shell = (line: string, input?: string) =>
-    finish(['sh', '-c', here9092(line)], { cwd: folder, ...(input !== undefined && { input }) });
+    finish(['sh', '-c', here9092(line)], { cwd: folder, timeout: 110_000, ...(input !== undefined && { input }) });
   const script = (text: string) => finish(['ok' in py ? py.ok : '', '-W', 'ignore', '-c', here9092(text)]);
 
   test("Kafka's own tool makes a topic", async () => {

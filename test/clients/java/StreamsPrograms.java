@@ -45,6 +45,8 @@ public class StreamsPrograms {
     props.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
     props.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_OUTER_JOIN_SPURIOUS_RESULTS_FIX, 0L);
     props.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
+    // A static member: who comes back after a kill need not wait until the one that was killed has been missed.
+    props.put(StreamsConfig.consumerPrefix("group.instance.id"), "one");
     int haltAt = Integer.parseInt(args[4]);
     // Who stands still has committed nothing: what it did is done again.
     props.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, haltAt > 0 ? 3_600_000 : 100);
