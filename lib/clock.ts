@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never go back; the origin means nothing. */
   monotonic(): number;
-  /** Calls `run` once after `ms`; the answer cancels it. What is scheduled keeps the process alive: cancel what is not wanted. */
+  /** Calls `run` once after `ms` (0: once what has come in by now is dealt with); the answer cancels it. What is scheduled keeps the process alive: cancel what is not wanted. */
   schedule(ms: number, run: () => void): () => void;
 }
 
@@ -12,6 +12,10 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   schedule(ms, run) {
+    if (ms === 0) {
+      const immediate = setImmediate(run);
+      return () => clearImmediate(immediate);
+    }
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },

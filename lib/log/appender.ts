@@ -150,8 +150,9 @@ export function createAppender({ writer, clock, meter, settings, timestampAt }: 
       throw new VarveError('INVALID_TIMESTAMP', 'only the log stamps the time of the append; send CreateTime');
     }
     const stamped = rules.timestampType === 'LogAppendTime';
-    // A copy: the base offset is set where the bytes lie, and the caller's buffer is the caller's.
-    const bytes = stamped ? stampLogAppendTime(batch, now) : batch.slice();
+    // A copy, which a Buffer's own slice is not: the base offset is set where the bytes lie, the caller's buffer is the caller's, and
+    // a batch that is kept must not keep all that came with it.
+    const bytes = stamped ? stampLogAppendTime(batch, now) : Uint8Array.prototype.slice.call(batch);
     if (!stamped && header.maxTimestamp !== maxTimestamp) patchMaxTimestamp(bytes, maxTimestamp);
     const at = { topicId: topic.id, partition };
     const begun = clock.monotonic();

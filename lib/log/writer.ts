@@ -23,6 +23,8 @@ export interface WriterLimits {
   flushBytes: number;
   /** or when the first of it has waited this long, milliseconds. */
   linger: number;
+  /** or at once, when nothing else is under way: for stores whose requests cost nothing but their time. */
+  eager: boolean;
   /** Accepted and not yet answered, bytes: beyond it appends wait their turn. */
   maxBuffered: number;
   /** Appends that wait their turn: beyond it they are refused with THROTTLING_QUOTA_EXCEEDED. */
@@ -34,6 +36,7 @@ export interface WriterLimits {
 export const DEFAULT_WRITER_LIMITS: WriterLimits = {
   flushBytes: 8 * 1024 * 1024,
   linger: 5,
+  eager: false,
   maxBuffered: 64 * 1024 * 1024,
   maxWaiting: 10_000,
   maxPuts: 4,
@@ -63,6 +66,8 @@ export function createWriter(deps: WriterDeps): Writer {
   let pendingBytes = 0;
   let buffered = 0;
   let puts = 0;
+  /** Appends that a flush has taken and that are not answered yet. */
+  let underway = 0;
   let due = false;
   let cancelLinger: (() => void) | undefined;
   let closed = false;
@@ -88,10 +93,13 @@ export function createWriter(deps: WriterDeps): Writer {
         });
         pendingBytes += content.size;
         if (pendingBytes >= limits.flushBytes) flushWhenPossible();
-        else cancelLinger ??= clock.schedule(limits.linger, flushWhenPossible);
+        // Whatever comes at the same time as this one goes with it.
+        else cancelLinger ??= clock.schedule(limits.eager && underway === 0 ? 0 : limits.linger, flushWhenPossible);
       });
     } finally {
       buffered -= size;
+      underway--;
+      if (limits.eager && underway === 0 && pending.length > 0) flushWhenPossible();
       for (let next = turns[0]; next && fits(next.size); next = turns[0]) {
         turns.shift();
         buffered += next.size;
@@ -118,6 +126,7 @@ export function createWriter(deps: WriterDeps): Writer {
   function flush(): void {
     due = false;
     const taken = pending;
+    underway += taken.length;
     pending = [];
     pendingBytes = 0;
     if (taken.length === 0) return;

@@ -52,7 +52,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
       upkeep: UPKEEP,
       selfUpkeep: { clock: backgroundClock, ...(onUpkeep && { onRun: onUpkeep }) },
       ...(meter && { meter }),
-      ...(writer && { writer }),
+      writer: { eager: true, ...writer },
       ...(cacheBytes !== undefined && { cacheBytes }),
     });
   } catch (error) {

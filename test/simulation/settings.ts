@@ -80,6 +80,7 @@ export function createSettings(dice: Dice, options: { shared?: boolean | undefin
       writer: {
         flushBytes: dice.pick([1_000, 20_000, DEFAULT_WRITER_LIMITS.flushBytes]),
         linger: dice.pick([0, 5, 25, 200]),
+        eager: !shared,
         maxBuffered: dice.pick([5_000, DEFAULT_WRITER_LIMITS.maxBuffered]),
         maxWaiting: dice.pick([2, DEFAULT_WRITER_LIMITS.maxWaiting]),
         maxPuts: dice.pick([1, 2, 4]),
