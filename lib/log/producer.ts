@@ -209,7 +209,8 @@ export function createProducer({ log, clock, id, epoch: firstEpoch, partitions }
         const again = error instanceof VarveError && error.retriable && code !== 'LOG_CLOSED';
         if (again && clock.monotonic() + pause < deadline) {
           await sleep(clock, pause);
-          continue;
+          // A busy machine wakes late: what begins after its time would land when nobody expects it any more.
+          if (clock.monotonic() < deadline) continue;
         }
         if (!refused) {
           lane.epoch = nextEpoch();
