@@ -25,22 +25,58 @@ export function sourceOf(from: ConfigSynonym['source'], own: number): number {
   return from === 'broker' ? CONFIG_SOURCE.broker : CONFIG_SOURCE.standard;
 }
 
-/** Changes a topic's configuration by what it is now. Errors are the answer's. */
-export async function alterTopic(
+interface Resource {
+  resourceType: number;
+  resourceName: string;
+  configs: readonly { name: string }[];
+}
+
+/**
+ * Changes topics' configurations, each by what it is now. Errors are the answers': INVALID_REQUEST, as in Kafka's ConfigAdminManager, for
+ * what is named twice.
+ */
+export function alterTopics<R extends Resource>(
   log: EventLog,
-  resource: { resourceType: number; resourceName: string },
+  resources: readonly R[],
   validateOnly: boolean,
-  change: (current: readonly ConfigEntry[]) => Readonly<Record<string, string | null>>,
+  change: (resource: R, current: readonly ConfigEntry[]) => Readonly<Record<string, string | null>>,
 ) {
-  const { resourceType, resourceName } = resource;
-  try {
-    if (resourceType !== RESOURCE.topic) {
-      throw new VarveError('INVALID_REQUEST', 'Only topics can be altered: all else is given when a gateway starts.');
-    }
-    const { config } = await log.topics.describe(resourceName);
-    await log.topics.configure(resourceName, change(config), { validateOnly });
-    return { errorCode: NO_ERROR, errorMessage: null, ...resource };
-  } catch (error) {
-    return { ...failure(error), ...resource };
-  }
+  const repeated = repeatedIn(resources.map(({ resourceType, resourceName }) => `${resourceType} ${resourceName}`));
+  return Promise.all(
+    resources.map(async (resource) => {
+      const { resourceType, resourceName, configs } = resource;
+      try {
+        if (repeated.has(`${resourceType} ${resourceName}`)) {
+          throw new VarveError('INVALID_REQUEST', 'A resource is named twice in one request.');
+        }
+        for (const name of repeatedIn(configs.map(({ name }) => name))) {
+          throw new VarveError('INVALID_REQUEST', `The key ${name} is named twice.`);
+        }
+        if (resourceType !== RESOURCE.topic) {
+          throw new VarveError(
+            'INVALID_REQUEST',
+            'Only topics can be altered: all else is given when a gateway starts.',
+          );
+        }
+        const { config } = await log.topics.describe(resourceName);
+        await log.topics.configure(resourceName, change(resource, config), { validateOnly });
+        return { errorCode: NO_ERROR, errorMessage: null, resourceType, resourceName };
+      } catch (error) {
+        return { ...failure(error), resourceType, resourceName };
+      }
+    }),
+  );
+}
+
+/** What sets a key must say to what: INVALID_REQUEST. */
+export function given(name: string, value: string | null): string {
+  if (value !== null) return value;
+  throw new VarveError('INVALID_REQUEST', `A value for ${name} is missing.`);
+}
+
+function repeatedIn(names: readonly string[]): Set<string> {
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const name of names) (seen.has(name) ? repeated : seen).add(name);
+  return repeated;
 }

@@ -2,12 +2,14 @@
  * What Apache Kafka 4.3.1 answers to requests that are wrong, or at the edge: codes as in its KafkaApis, ConfigHelper and group coordinator.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alterConfigs } from '../../../lib/doors/kafka/apis/alter-configs.ts';
 import { apiVersions } from '../../../lib/doors/kafka/apis/api-versions.ts';
 import { createTopics } from '../../../lib/doors/kafka/apis/create-topics.ts';
 import { deleteRecords } from '../../../lib/doors/kafka/apis/delete-records.ts';
 import { deleteTopics } from '../../../lib/doors/kafka/apis/delete-topics.ts';
 import { describeConfigs } from '../../../lib/doors/kafka/apis/describe-configs.ts';
 import { findCoordinator } from '../../../lib/doors/kafka/apis/find-coordinator.ts';
+import { incrementalAlterConfigs } from '../../../lib/doors/kafka/apis/incremental-alter-configs.ts';
 import { joinGroup } from '../../../lib/doors/kafka/apis/join-group.ts';
 import { leaveGroup } from '../../../lib/doors/kafka/apis/leave-group.ts';
 import { listOffsets } from '../../../lib/doors/kafka/apis/list-offsets.ts';
@@ -186,6 +188,39 @@ describe('DescribeConfigs', () => {
     ['nowhere', 'UNKNOWN_TOPIC_OR_PARTITION'],
   ] as const)('answers for the topic "%s" %s', async (name, error) => {
     expect(await ask(TOPIC, name, null)).toMatchObject({ errorCode: code(error), configs: [] });
+  });
+});
+
+describe('configurations', () => {
+  const TOPIC = 2;
+  const set = (name: string, value: string | null) => ({ name, configOperation: 0, value });
+  const alter = async (...resources: readonly [topic: string, configs: readonly ReturnType<typeof set>[]][]) => {
+    const asked = resources.map(([resourceName, configs]) => ({ resourceType: TOPIC, resourceName, configs }));
+    const request = { resources: asked, validateOnly: false };
+    const [all, single] = [
+      await client.call(alterConfigs, 2, request),
+      await client.call(incrementalAlterConfigs, 1, request),
+    ];
+    expect(single.responses.map(({ errorCode }) => errorCode)).toEqual(all.responses.map(({ errorCode }) => errorCode));
+    return all.responses.map(({ errorCode }) => errorCode);
+  };
+  const INVALID = code('INVALID_REQUEST');
+  beforeAll(() => Promise.all(['altered', 'altered-too'].map((name) => gateway.log.topics.create(name))));
+
+  test('are not altered by who names a topic twice', async () => {
+    const config = [set('retention.ms', '1000')];
+    expect(await alter(['altered', config], ['altered-too', config], ['altered', config])).toEqual([
+      INVALID,
+      0,
+      INVALID,
+    ]);
+  });
+
+  test('are not altered by who names a key twice, or gives it nothing', async () => {
+    expect(await alter(['altered', [set('retention.ms', '1'), set('retention.ms', '2')]])).toEqual([INVALID]);
+    expect(await alter(['altered', [set('retention.ms', null)]])).toEqual([INVALID]);
+    const { config } = await gateway.log.topics.describe('altered');
+    expect(config.find(({ name }) => name === 'retention.ms')).toMatchObject({ isDefault: true });
   });
 });
 

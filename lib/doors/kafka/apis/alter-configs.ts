@@ -3,7 +3,7 @@
  * single keys with IncrementalAlterConfigs. The gateway's own configuration is given when it starts, and cannot be altered.
  */
 import { defineApi } from '../api.ts';
-import { alterTopic } from '../configs.ts';
+import { alterTopics, given } from '../configs.ts';
 import { array, bool, int8, int16, int32, nullable, string, struct } from '../protocol/schema.ts';
 
 export const alterConfigs = defineApi({
@@ -28,16 +28,12 @@ export const alterConfigs = defineApi({
     ),
   }),
   async handle({ resources, validateOnly }, { gateway: { log } }) {
-    const responses = await Promise.all(
-      resources.map(({ configs, ...resource }) =>
-        alterTopic(log, resource, validateOnly, (current) => {
-          const changes: Record<string, string | null> = {};
-          for (const { name, isDefault } of current) if (!isDefault) changes[name] = null;
-          for (const { name, value } of configs) changes[name] = value;
-          return changes;
-        }),
-      ),
-    );
+    const responses = await alterTopics(log, resources, validateOnly, ({ configs }, current) => {
+      const changes: Record<string, string | null> = {};
+      for (const { name, isDefault } of current) if (!isDefault) changes[name] = null;
+      for (const { name, value } of configs) changes[name] = given(name, value);
+      return changes;
+    });
     return { throttleTimeMs: 0, responses };
   },
 });

@@ -5,7 +5,7 @@
 import { VarveError } from '../../../errors.ts';
 import type { ConfigEntry } from '../../../log/topics.ts';
 import { defineApi } from '../api.ts';
-import { alterTopic } from '../configs.ts';
+import { alterTopics, given } from '../configs.ts';
 import { array, bool, int8, int16, int32, nullable, string, struct } from '../protocol/schema.ts';
 
 const OPERATION = { set: 0, delete: 1, append: 2, subtract: 3 } as const;
@@ -32,20 +32,11 @@ export const incrementalAlterConfigs = defineApi({
     ),
   }),
   async handle({ resources, validateOnly }, { gateway: { log } }) {
-    const responses = await Promise.all(
-      resources.map(({ configs, ...resource }) =>
-        alterTopic(log, resource, validateOnly, (current) => {
-          const changes: Record<string, string | null> = {};
-          for (const { name, configOperation, value } of configs) {
-            if (name in changes) throw new VarveError('INVALID_REQUEST', `The key ${name} is named twice.`);
-            changes[name] = changed(
-              current.find((entry) => entry.name === name),
-              name,
-              configOperation,
-              value,
-            );
-          }
-          return changes;
+    const responses = await alterTopics(log, resources, validateOnly, ({ configs }, current) =>
+      Object.fromEntries(
+        configs.map(({ name, configOperation, value }) => {
+          const entry = current.find((one) => one.name === name);
+          return [name, changed(entry, name, configOperation, value)];
         }),
       ),
     );
@@ -56,8 +47,8 @@ export const incrementalAlterConfigs = defineApi({
 /** The value after the operation; null: the default. */
 function changed(entry: ConfigEntry | undefined, name: string, operation: number, value: string | null): string | null {
   if (operation === OPERATION.delete) return null;
-  if (value === null) throw new VarveError('INVALID_CONFIG', `A value for ${name} is missing.`);
-  if (operation === OPERATION.set) return value;
+  const told = given(name, value);
+  if (operation === OPERATION.set) return told;
   if (operation !== OPERATION.append && operation !== OPERATION.subtract) {
     throw new VarveError('INVALID_REQUEST', `${operation} is no operation on configurations; Kafka knows 0 to 3.`);
   }
@@ -69,10 +60,10 @@ function changed(entry: ConfigEntry | undefined, name: string, operation: number
       .split(',')
       .map((one) => one.trim())
       .filter((one) => one !== '');
-  const [before, given] = [elements(entry?.value ?? ''), elements(value)];
+  const [before, named] = [elements(entry?.value ?? ''), elements(told)];
   const after =
     operation === OPERATION.append
-      ? [...before, ...given.filter((one) => !before.includes(one))]
-      : before.filter((one) => !given.includes(one));
+      ? [...before, ...named.filter((one) => !before.includes(one))]
+      : before.filter((one) => !named.includes(one));
   return after.join(',');
 }
