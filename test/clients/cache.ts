@@ -41,8 +41,13 @@ export async function cached(
 }
 
 /** Runs a command to its end. Rejects with what it printed when it fails. */
-export async function command(file: string, args: readonly string[], timeout: number): Promise<void> {
-  await run(file, args, { timeout, maxBuffer: 16 * 1024 * 1024 });
+export async function command(
+  file: string,
+  args: readonly string[],
+  timeout: number,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  await run(file, args, { timeout, maxBuffer: 16 * 1024 * 1024, env: { ...process.env, ...env } });
 }
 
 /** What `make` made, or the first lines of what went wrong; they are printed too, so that nothing is skipped unseen. */

@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE, cached, command, here, type Provided, provide } from './cache.ts';
+import type { Client } from './program.ts';
 
 /** Apache Kafka's jars, and the programs of `java/`. */
 export interface Java {
@@ -52,4 +53,16 @@ export function java(flags: readonly string[] = SMALL): Promise<Provided<Java>> 
       command: (main, ...args) => ['java', ...flags, log4j, '-cp', `${classes}:${join(folder, '*')}`, main, ...args],
     };
   });
+}
+
+/** Kafka's own client, in `java/Client.java`. */
+export function javaClient(kafka: Java): Client {
+  return {
+    name: 'Java',
+    program: kafka.command('Client'),
+    codecs: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+    assignors: ['range', 'roundrobin', 'sticky', 'cooperative-sticky'],
+    isStatic: true,
+    lacks: [],
+  };
 }

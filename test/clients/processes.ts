@@ -14,11 +14,26 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** A command that is told lines, and tells lines. */
+export interface Conversation {
+  say(line: string): void;
+  /** Ends its input. */
+  end(): void;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Undefined while it runs, null when it was killed. */
+  exitCode(): number | null | undefined;
+  /** The end of what it printed to its standard error. */
+  complaints(): string;
+}
+
 export interface Finished {
   code: number | null;
   stdout: string;
   stderr: string;
 }
+
+const MAX_COMPLAINTS = 8192;
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -87,5 +102,41 @@ export function start(command: readonly [string, ...string[]], onLine?: (line: s
       await closed;
       clearTimeout(cut);
     },
+  };
+}
+
+export function converse(command: readonly [string, ...string[]], onLine: (line: string) => void): Conversation {
+  const child = begin(command);
+  const closed = once(child, 'close');
+  let ended = false;
+  let complaints = '';
+  closed.then(
+    () => {
+      ended = true;
+    },
+    (error: unknown) => {
+      ended = true;
+      complaints += String(error);
+    },
+  );
+  createInterface({ input: child.stdout! }).on('line', onLine);
+  child.stderr!.on('data', (text: string) => {
+    complaints = (complaints + text).slice(-MAX_COMPLAINTS);
+  });
+  // It may be gone: its exit code says so.
+  child.stdin!.on('error', () => {});
+  return {
+    say(line) {
+      child.stdin!.write(`${line}\n`);
+    },
+    end() {
+      child.stdin!.end();
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      if (!ended) await closed.catch(() => {});
+    },
+    exitCode: () => (ended ? child.exitCode : undefined),
+    complaints: () => complaints,
   };
 }

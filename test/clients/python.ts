@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { cached, command, here, type Provided, provide } from './cache.ts';
+import type { Client } from './program.ts';
 
 const TIMEOUT_MS = 300_000;
 
@@ -13,4 +14,25 @@ export function python(): Promise<Provided<string>> {
     });
     return join(folder, 'bin', 'python');
   });
+}
+
+/** kafka-python, confluent-kafka and aiokafka, run by that interpreter. */
+export function pythonClients(interpreter: string): readonly Client[] {
+  const client = (name: string): Client => ({
+    name,
+    program: [interpreter, '-W', 'ignore', here(`python/with_${name.replaceAll('-', '_')}.py`)],
+    codecs: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+    assignors: ['range', 'roundrobin', 'cooperative-sticky'],
+    isStatic: true,
+    lacks: [],
+  });
+  return [
+    {
+      ...client('kafka-python'),
+      assignors: ['range', 'roundrobin', 'sticky', 'cooperative-sticky'],
+      lacks: ['null header values'],
+    },
+    client('confluent-kafka'),
+    { ...client('aiokafka'), assignors: ['range', 'roundrobin', 'sticky'] },
+  ];
 }
