@@ -88,10 +88,9 @@ async function sharesOut(server: ServerProcess, client: Client, assignor: string
   const topic = await newTopic(server, 6);
   const members = [0, 1, 2].map(() => joinGroup(server, client, topic, { group: topic, assignor }));
   const shared = (by: readonly Consuming[]) =>
-    poll(`6 partitions shared by ${by.length}`, STEP_MS, () => {
-      const all = by.flatMap(({ assigned }) => assigned);
+    until(`6 partitions shared by ${by.length}`, by, () => {
       const even = by.every(({ assigned }) => assigned.length === 6 / by.length);
-      return even && new Set(all).size === 6 ? true : undefined;
+      return even && new Set(by.flatMap(({ assigned }) => assigned)).size === 6;
     });
   const [leaver, dead, last] = members as [Consuming, Consuming, Consuming];
   let appended = 0;
@@ -104,7 +103,7 @@ async function sharesOut(server: ServerProcess, client: Client, assignor: string
   };
   const seen = () => members.flatMap(({ records }) => records.map(textOf));
   const allSeen = (what: string) =>
-    poll(`all ${appended} records ${what}`, STEP_MS, () => (new Set(seen()).size === appended ? true : undefined));
+    until(`all ${appended} records ${what}`, members, () => new Set(seen()).size === appended);
 
   await shared(members);
   await append(60);
@@ -139,16 +138,15 @@ async function comesBack(server: ServerProcess, client: Client): Promise<void> {
   const member = (instance: string) =>
     joinGroup(server, client, topic, { group: topic, instance, session: LONG_SESSION_MS });
   const [first, other] = [member('first'), member('other')];
-  await poll('4 partitions shared by 2', STEP_MS, () =>
-    first.assigned.length === 2 && other.assigned.length === 2 ? true : undefined,
-  );
+  const both = [first, other];
+  await until('4 partitions shared by 2', both, () => both.every(({ assigned }) => assigned.length === 2));
   const append = async () => {
     const records = Array.from({ length: 8 }, (_, i) => ({ value: i }));
     for (const partition of [0, 1, 2, 3]) await apiOf(server.url).append(topic, records, { partition });
   };
   // Some clients join again as soon as they know more of the topic: who reads and commits has settled.
   await append();
-  await Promise.all([first, other].map((one) => got(one, 'the records of two partitions', 16)));
+  await Promise.all(both.map((one) => got(one, 'the records of two partitions', 16)));
   await committed(server, topic);
   const had = [...first.assigned].sort();
   const { assignments } = other;
@@ -190,7 +188,7 @@ async function outlasts(client: Client, isFull: boolean): Promise<void> {
     }
     await producing.finish(STEP_MS);
     await audit(server, topic, numbers, producing.acked);
-    await poll('all records', STEP_MS, () => (new Set(member.records.map(textOf)).size === numbers ? true : undefined));
+    await until('all records', [member], () => new Set(member.records.map(textOf)).size === numbers);
     await committed(server, topic);
     await member.leave(STEP_MS);
 
@@ -229,9 +227,21 @@ function joinGroup(server: ServerProcess, client: Client, topic: string, joining
   return consume(client, { ...options, ...(instance !== undefined && { instance }) });
 }
 
+/** Resolves when `holds`; rejects with what the members have and have complained of when that takes too long. */
+async function until(what: string, members: readonly Consuming[], holds: () => boolean): Promise<void> {
+  try {
+    await poll(what, STEP_MS, () => (holds() ? true : undefined));
+  } catch (error) {
+    const have = members.map(
+      ({ assigned, records, complaints }) => `[${assigned}]: ${records.length} records\n${complaints()}`,
+    );
+    throw new Error(`${error instanceof Error ? error.message : error}\n${have.join('\n')}`);
+  }
+}
+
 /** Resolves when as many records have come. */
-function got(consuming: Consuming, what: string, count: number): Promise<true> {
-  return poll(what, STEP_MS, () => (consuming.records.length >= count ? true : undefined));
+function got(consuming: Consuming, what: string, count: number): Promise<void> {
+  return until(what, [consuming], () => consuming.records.length >= count);
 }
 
 /** Resolves when the group that is called like the topic has committed all that is there. */

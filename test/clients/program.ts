@@ -74,6 +74,8 @@ export interface Consuming {
   readonly assignments: number;
   /** In the order in which they came. */
   readonly records: readonly WireReceived[];
+  /** The end of what it printed to its standard error. */
+  complaints(): string;
   /** Leaves its group; rejects when the program does not end well. */
   leave(timeout: number): Promise<void>;
   /** SIGKILL: it says nothing to anybody. */
@@ -126,6 +128,7 @@ export function consume({ name, program }: Client, options: ConsumeOptions): Con
       return assignments;
     },
     records,
+    complaints: talk.complaints,
     leave: (timeout) => finish(`${name} leaves`, talk, timeout),
     kill: talk.kill,
   };

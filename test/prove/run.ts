@@ -17,6 +17,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   topics: () => import('./topics.ts'),
   faults: () => import('./faults.ts'),
   verifiable: () => import('./verifiable.ts'),
+  clients: () => import('./clients.ts'),
   bundles: () => import('./bundles.ts'),
 };
 

@@ -73,6 +73,9 @@ def consume(options):
             mine.difference_update(one.partition for one in revoked)
             lines.say(assigned=sorted(mine))
 
+    # A leader that assigns before it knows the topic's partitions assigns none, and takes that for good when it hears of them before
+    # its SyncGroup is answered.
+    consumer.partitions_for_topic(options.topic)
     consumer.subscribe([options.topic], listener=Listener())
     while not ended.is_set():
         messages = [message for batch in consumer.poll(timeout_ms=200).values() for message in batch]
