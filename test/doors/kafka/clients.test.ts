@@ -53,7 +53,7 @@ describe("kafkajs' administrator", () => {
 
   test('describes, lists and deletes groups', async () => {
     await gateway.log.topics.create('read');
-    const consumer = connect().consumer({ groupId: 'readers' });
+    const consumer = connect().consumer({ groupId: 'readers', maxWaitTimeInMs: 100 });
     await consumer.connect();
     await consumer.subscribe({ topic: 'read' });
     const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
