@@ -39,7 +39,7 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   },
   admin: {
     table: [
-      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'groups'] },
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'groups', 'lease#*'] },
       // The lag of a group whose offsets were set.
       { actions: ['dynamodb:Query'], keys: ['group#*'] },
       { actions: ['dynamodb:PutItem'], keys: ['meta', 'topics', 'deletions', 'partition#*', 'groups'] },

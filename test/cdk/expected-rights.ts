@@ -84,7 +84,7 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
   },
   admin: {
     items: {
-      GetItem: ['meta', 'topics', 'partition', 'groups'],
+      GetItem: ['meta', 'topics', 'partition', 'groups', 'lease'],
       Query: ['group'],
       PutItem: ['meta', 'topics', 'deletions', 'partition', 'groups'],
       UpdateItem: ['partition', 'group', 'lease'],

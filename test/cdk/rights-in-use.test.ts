@@ -140,6 +140,13 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     const offsets = [{ topic: 'orders', partition: 0, offset: 5 }];
     await must('admin', 'PUT', '/api/groups/billing/offsets', { offsets });
     await must('admin', 'PUT', '/api/groups/other/offsets', { offsets });
+    // One that a gateway holds: its lease is looked at, and the gateway's
+    recorder.by = 'gateway';
+    const gateway = await openAws({ bucket: 'the-bucket', table: TABLE });
+    await gateway.groups.coordinateAs(0).hold('held');
+    expect((await ask('admin', 'PUT', '/api/groups/held/offsets', { offsets })).status).toBe(409);
+    recorder.by = 'gateway';
+    await gateway.close();
 
     // Reads: tail, pages, chunks, segments, by time; lists, groups and lags
     for (const path of [

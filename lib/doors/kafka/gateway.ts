@@ -62,6 +62,7 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
   const setting = (name: string) => Number(brokerValue(config, name));
   const groups = createCoordinator({
     log,
+    nodeId: config.nodeId,
     clock,
     random,
     settings: {

@@ -4,7 +4,8 @@ import type { LogRecord } from '../../format/records/record.ts';
 import type { Random } from '../../ids.ts';
 import { MAX_FETCH_RECORDS } from '../reader.ts';
 import { checkGroupId } from './group-id.ts';
-import { type GroupLease, holdGroup } from './group-lease.ts';
+import { holdGroup } from './group-lease.ts';
+import type { KeptLease } from './kept-lease.ts';
 import { createSession, type Session, type SessionDeps } from './session.ts';
 
 export interface ConsumerOptions {
@@ -63,7 +64,7 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
   const stopping = AbortSignal.any([closed.signal, deps.closing, ...(options.signal ? [options.signal] : [])]);
 
   let running: Promise<void> | undefined;
-  let held: GroupLease | undefined;
+  let held: KeptLease | undefined;
   let session: Session | undefined;
   let failure: { error: unknown } | undefined;
   let finished: Promise<void> | undefined;

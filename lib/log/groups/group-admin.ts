@@ -8,8 +8,9 @@ import type { Head, TopicIdPartition } from '../../stores/catalog/partitions.ts'
 import { checkListLimit } from '../list-limit.ts';
 import { nameFault, unknownTopic } from '../topic-name.ts';
 import { checkGroupId } from './group-id.ts';
-import { nonEmpty, takeGroup, withGroup } from './group-lease.ts';
+import { nonEmpty, withGroup } from './group-lease.ts';
 import type { GroupAdmin, GroupOffset, HeldGroup } from './groups.ts';
+import { createSlot, type Slot } from './slot.ts';
 
 const MAX_METADATA_BYTES = 4_096;
 const LOOK_UPS_AT_ONCE = 16;
@@ -65,6 +66,38 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
     });
   }
 
+  async function hold(slot: Slot, group: string): Promise<HeldGroup> {
+    checkGroupId(group);
+    const lease = await slot.hold(group);
+    const act = async <T>(run: () => Promise<T | 'fenced'>): Promise<T> => {
+      const outcome = lease.holds() ? await run() : 'fenced';
+      if (outcome !== 'fenced') return outcome;
+      void lease.release();
+      throw new VarveError('ILLEGAL_GENERATION', `Another process has taken the group "${group}" over.`);
+    };
+    return {
+      lost: lease.lost,
+      async commit(offsets) {
+        const located = await locate(offsets);
+        const sound = located.filter((one): one is CommittedOffset => !(one instanceof VarveError));
+        if (sound.length > 0) await act(() => groups.commit(group, lease.generation, sound));
+        return located.map((one) => (one instanceof VarveError ? one : undefined));
+      },
+      async keep(state) {
+        await act(() => groups.keep(group, lease.generation, state));
+      },
+      kept: () => act(() => groups.kept(group, lease.generation)),
+      async forget(named) {
+        const located = await locate(named.map((one) => ({ ...one, offset: 0 })));
+        const sound = located.filter((one): one is CommittedOffset => !(one instanceof VarveError));
+        if (sound.length > 0) await act(() => groups.forget(group, lease.generation, sound));
+        return located.map((one) => (one instanceof VarveError ? one : undefined));
+      },
+      delete: () => act(() => groups.delete(group)),
+      release: () => lease.release(),
+    };
+  }
+
   return {
     async list({ after, limit = 1000 } = {}) {
       checkListLimit(limit);
@@ -96,36 +129,9 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
       if (outcome === 'fenced') throw nonEmpty(group);
     },
 
-    async hold(group) {
-      checkGroupId(group);
-      const lease = await takeGroup(leaseDeps, group);
-      const act = async <T>(run: () => Promise<T | 'fenced'>): Promise<T> => {
-        const outcome = lease.holds() ? await run() : 'fenced';
-        if (outcome !== 'fenced') return outcome;
-        void lease.release();
-        throw new VarveError('ILLEGAL_GENERATION', `Another process has taken the group "${group}" over.`);
-      };
-      return {
-        lost: lease.lost,
-        async commit(offsets) {
-          const located = await locate(offsets);
-          const sound = located.filter((one): one is CommittedOffset => !(one instanceof VarveError));
-          if (sound.length > 0) await act(() => groups.commit(group, lease.generation, sound));
-          return located.map((one) => (one instanceof VarveError ? one : undefined));
-        },
-        async keep(state) {
-          await act(() => groups.keep(group, lease.generation, state));
-        },
-        kept: () => groups.kept(group),
-        async forget(named) {
-          const located = await locate(named.map((one) => ({ ...one, offset: 0 })));
-          const sound = located.filter((one): one is CommittedOffset => !(one instanceof VarveError));
-          if (sound.length > 0) await act(() => groups.forget(group, lease.generation, sound));
-          return located.map((one) => (one instanceof VarveError ? one : undefined));
-        },
-        delete: () => act(() => groups.delete(group)),
-        release: () => lease.release(),
-      } satisfies HeldGroup;
+    coordinateAs(number) {
+      const slot = createSlot(leaseDeps, number);
+      return { hold: (group) => hold(slot, group) };
     },
 
     async delete(group) {

@@ -32,13 +32,19 @@ export interface HeldGroup {
   commit(offsets: readonly GroupOffset[]): Promise<(VarveError | undefined)[]>;
   /** Keeps what must be known of the group when it begins anew elsewhere, at most 300 KB. */
   keep(state: Uint8Array): Promise<void>;
-  /** What was kept last, by whomever. */
+  /** What was kept last, by whomever: nobody who held the group before keeps anything from now on. */
   kept(): Promise<Uint8Array | undefined>;
   /** Forgets offsets; for each of these an error, or undefined. */
   forget(partitions: readonly GroupPartition[]): Promise<(VarveError | undefined)[]>;
   /** False when there is no such group. */
   delete(): Promise<boolean>;
   release(): Promise<void>;
+}
+
+/** All that it holds hangs on one lease: it costs as much for one group as for thousands. */
+export interface GroupCoordinator {
+  /** Takes the group; NON_EMPTY_GROUP while somebody else has it. */
+  hold(group: string): Promise<HeldGroup>;
 }
 
 /** Group ids are 1 to 255 bytes of UTF-8 without control characters (INVALID_GROUP_ID). */
@@ -50,8 +56,8 @@ export interface GroupAdmin {
   lag(group: string): Promise<GroupLag[]>;
   /** Sets offsets; an offset outside the partition's range is OFFSET_OUT_OF_RANGE. NON_EMPTY_GROUP while a consumer runs. */
   commit(group: string, offsets: readonly GroupOffset[]): Promise<void>;
-  /** Takes the group; NON_EMPTY_GROUP while somebody else has it. */
-  hold(group: string): Promise<HeldGroup>;
+  /** This process as a coordinator, by the number of its slot: no two that live may have the same. */
+  coordinateAs(slot: number): GroupCoordinator;
   /** NON_EMPTY_GROUP while a consumer runs, GROUP_ID_NOT_FOUND when there is no such group. */
   delete(group: string): Promise<void>;
 }

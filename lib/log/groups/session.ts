@@ -7,7 +7,7 @@ import { type Heads, NOW } from '../heads.ts';
 import { MAX_WAIT_MS, type Reader } from '../reader.ts';
 import { unknownTopic } from '../topic-name.ts';
 import type { ConsumedBatch, ConsumerOptions } from './consumer.ts';
-import type { GroupLease } from './group-lease.ts';
+import type { KeptLease } from './kept-lease.ts';
 
 export interface SessionDeps {
   catalog: Catalog;
@@ -54,7 +54,7 @@ interface Lane {
 export function createSession(
   deps: SessionDeps,
   options: Required<Omit<ConsumerOptions, 'signal'>>,
-  held: GroupLease,
+  held: KeptLease,
   signal: AbortSignal,
   onReady: () => void,
 ): Session {

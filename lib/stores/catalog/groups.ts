@@ -44,8 +44,8 @@ export interface Groups {
    */
   keep(group: string, generation: number, state: Uint8Array): Promise<'kept' | 'fenced'>;
 
-  /** What was kept last. */
-  kept(group: string): Promise<Uint8Array | undefined>;
+  /** What was kept last; from now on a lower generation keeps nothing. `fenced` when a higher one has been here. */
+  kept(group: string, generation: number): Promise<Uint8Array | undefined | 'fenced'>;
 
   /** Up to `limit` (default 1000) ids of groups that ever claimed, committed or kept something, sorting after `after`, in order. */
   list(options?: { after?: string; limit?: number }): Promise<string[]>;

@@ -184,18 +184,21 @@ export function groupsContract(subject: () => Subject): void {
       const { groups } = subject().catalog;
       const group = freshName('group');
       const large = new Uint8Array(250_000).fill(7);
-      expect(await groups.kept(group)).toBeUndefined();
+      expect(await groups.kept(group, 4)).toBeUndefined();
+      expect(await groups.keep(group, 3, new Uint8Array([0]))).toBe('fenced');
 
       expect(await groups.keep(group, 5, new Uint8Array([1]))).toBe('kept');
       expect(await groups.keep(group, 5, new Uint8Array([2]))).toBe('kept');
       expect(await groups.keep(group, 4, new Uint8Array([3]))).toBe('fenced');
-      expect(await groups.kept(group)).toEqual(new Uint8Array([2]));
+      expect(await groups.kept(group, 4)).toBe('fenced');
+      expect(await groups.kept(group, 6)).toEqual(new Uint8Array([2]));
+      expect(await groups.keep(group, 5, new Uint8Array([3]))).toBe('fenced');
       expect(await groups.list({ after: group.slice(0, -1) })).toContain(group);
       expect(await groups.keep(group, 6, large)).toBe('kept');
-      expect(await groups.kept(group)).toEqual(large);
+      expect(await groups.kept(group, 6)).toEqual(large);
 
       expect(await groups.delete(group)).toBe(true);
-      expect(await groups.kept(group)).toBeUndefined();
+      expect(await groups.kept(group, 1)).toBeUndefined();
       expect(await groups.keep(group, 1, new Uint8Array([4]))).toBe('kept');
     });
 

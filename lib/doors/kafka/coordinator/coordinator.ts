@@ -65,14 +65,17 @@ export function createCoordinator(deps: {
   clock: Clock;
   random: Random;
   settings: CoordinatorSettings;
+  /** The gateway's, which is its slot. */
+  nodeId: number;
 }): Coordinator {
   const { log, clock, settings } = deps;
+  const coordinator = log.groups.coordinateAs(deps.nodeId);
   const slots = new Map<string, Promise<Slot>>();
   const ready = new Map<string, Slot>();
   let closed = false;
 
   async function take(id: string): Promise<Slot> {
-    const held = await log.groups.hold(id);
+    const held = await coordinator.hold(id);
     const kept = await held.kept().catch(async (error) => {
       await held.release();
       throw error;

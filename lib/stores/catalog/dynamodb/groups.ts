@@ -113,9 +113,10 @@ export function groups(engine: Engine): Groups {
       return answer.status === 'refused' ? 'fenced' : 'kept';
     },
 
-    async kept(group) {
-      const [item] = await batchGet(engine, [key.groupState(group)], true);
-      return item?.s as Uint8Array | undefined;
+    async kept(group, generation) {
+      const fence = { update: 'SET g = :g', condition: FENCE, values: { ':g': generation } };
+      const answer = await insist(engine, () => table.update({ key: key.groupState(group), ...fence }));
+      return answer.status === 'refused' ? 'fenced' : (answer.value?.s as Uint8Array | undefined);
     },
 
     async list({ after, limit = 1_000 } = {}) {

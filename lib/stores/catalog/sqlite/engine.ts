@@ -47,7 +47,7 @@ export const EFFECTS = {
     forget: 'write',
     offsets: 'read',
     keep: 'write',
-    kept: 'read',
+    kept: 'write',
     list: 'read',
     delete: 'write',
   },

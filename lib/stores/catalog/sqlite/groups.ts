@@ -104,8 +104,16 @@ export function openGroups(db: Database): Sync<Groups> {
       return 'kept';
     },
 
-    kept(group) {
-      return db.get<{ state: Uint8Array }>('SELECT state FROM group_states WHERE group_id = ?', group)?.state;
+    kept(group, generation) {
+      const fenced = db.run(
+        `INSERT INTO group_states (group_id, generation, state) VALUES (?, ?, x'')
+         ON CONFLICT DO UPDATE SET generation = excluded.generation WHERE generation <= excluded.generation`,
+        group,
+        generation,
+      );
+      if (!fenced) return 'fenced';
+      const { state } = db.get<{ state: Uint8Array }>('SELECT state FROM group_states WHERE group_id = ?', group)!;
+      return state.length > 0 ? state : undefined;
     },
 
     list({ after = '', limit = 1000 } = {}) {

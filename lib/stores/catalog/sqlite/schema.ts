@@ -8,7 +8,7 @@ const APPLICATION_ID = 0x56617276;
 const GROUP_STATES = `CREATE TABLE group_states (
     group_id   TEXT PRIMARY KEY,
     generation INTEGER NOT NULL,      -- the fence
-    state      BLOB NOT NULL
+    state      BLOB NOT NULL          -- empty: nothing was kept yet
   ) STRICT, WITHOUT ROWID;`;
 
 /**
