@@ -27,7 +27,7 @@ export interface Appender {
     options: AppendOptions,
   ): Promise<(AppendedRecord | VarveError)[]>;
   /** One batch as it is. The partition must exist. */
-  appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedBatch>;
+  appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<Omit<AppendedBatch, 'logStart'>>;
 }
 
 export interface AppenderDeps {
@@ -138,7 +138,7 @@ export function createAppender({ writer, clock, meter, settings, timestampAt }: 
     return answers;
   }
 
-  async function appendBatch(topic: Topic, partition: number, batch: Uint8Array): Promise<AppendedBatch> {
+  async function appendBatch(topic: Topic, partition: number, batch: Uint8Array) {
     const rules = settings(topic);
     if (batch.length > rules.maxMessageBytes) throw tooLarge(batch.length, rules.maxMessageBytes);
     const now = clock.now();

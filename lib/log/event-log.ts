@@ -32,6 +32,8 @@ export interface AppendedRecord {
 export interface AppendedBatch extends AppendedRecord {
   /** Whether the timestamp is the log's: `message.timestamp.type` is LogAppendTime. */
   stamped: boolean;
+  /** The log start, as it was lately; -1 where that is not known. */
+  logStart: number;
 }
 
 export interface AppendOptions {

@@ -192,7 +192,10 @@ export function createLog(deps: LogDeps): EventLog {
   async function appendBatch(name: string, partition: number, batch: Uint8Array): Promise<AppendedBatch> {
     return actOn(await cache.get(name, partition), async (topic) => {
       checkPartition(topic, partition);
-      return appender.appendBatch(topic, partition, batch);
+      const appended = await appender.appendBatch(topic, partition, batch);
+      // The append told the head, however long it took: nothing is read, save after a repeat, and what was appended stays so.
+      const head = await heads.get({ topicId: topic.id, partition }, Number.POSITIVE_INFINITY).catch(() => undefined);
+      return { ...appended, logStart: head?.logStart ?? -1 };
     });
   }
 

@@ -2,7 +2,7 @@ import { VarveError } from '../errors.ts';
 import type { Compression } from '../format/records/batch.ts';
 import type { BrokerConfig } from './broker-config.ts';
 import { type ConfigKey, type ConfigRule, checkedValue, entryOf, synonymsIn } from './config-key.ts';
-import type { ConfigEntry } from './topics.ts';
+import type { ConfigEntry, ConfigSynonym } from './topics.ts';
 
 /** What the Writer needs to know of a topic's configuration. */
 export interface TopicSettings {
@@ -355,9 +355,14 @@ export function configEntries(config: TopicConfig, broker: BrokerConfig): Config
     entryOf(one, effective(one.name, config, broker), [
       ...synonymsIn(config, [one.name], 'own'),
       ...synonymsIn(broker.values, one.synonyms, 'broker'),
-      ...one.synonyms.slice(0, 1).map((name) => ({ name, value: one.default, source: 'default' as const })),
+      ...standard(one),
     ]),
   );
+}
+
+/** Where the broker has several keys for one of a topic's, in different units, Kafka gives no default to the one in the topic's unit. */
+function standard({ synonyms: [name, ...others], default: value }: TopicConfigKey): ConfigSynonym[] {
+  return name === undefined || others.length > 0 ? [] : [{ name, value, source: 'default' }];
 }
 
 /** The parsed view. Cheap: six look-ups. */

@@ -80,6 +80,13 @@ describe('Produce', () => {
     expect(records.map(({ value }) => Buffer.from(value!).toString())).toEqual(['a', 'b', 'c']);
   });
 
+  test('tells where the log starts (version 5 on)', async () => {
+    await gateway.log.topics.create('starts');
+    expect(await append('starts', batchOf(['a', 'b']))).toMatchObject({ errorCode: 0, logStartOffset: 0 });
+    await gateway.log.deleteRecords('starts', 0, 1);
+    expect(await append('starts', batchOf(['c']))).toMatchObject({ errorCode: 0, logStartOffset: 1 });
+  });
+
   test('says when the time of the append is the records\u2019', async () => {
     await gateway.log.topics.create('stamped', { config: { 'message.timestamp.type': 'LogAppendTime' } });
     const before = Date.now();

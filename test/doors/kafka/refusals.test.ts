@@ -171,7 +171,6 @@ describe('DescribeConfigs', () => {
         synonyms: [
           { name: 'retention.ms', value: '1000', source: 1 },
           { name: 'log.retention.hours', value: '2', source: 4 },
-          { name: 'log.retention.ms', value: '604800000', source: 5 },
         ],
       },
     ]);

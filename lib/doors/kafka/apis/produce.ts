@@ -87,8 +87,11 @@ async function append(
   const { log } = gateway;
   try {
     const timeout = Math.min(Math.max(timeoutMs, 1), MAX_TIMEOUT_MS);
-    const { offset, timestamp, stamped } = await log.appendBatch(topic, index, onlyBatch(set, version), { timeout });
-    return { index, errorCode: NO_ERROR, baseOffset: offset, logAppendTimeMs: stamped ? timestamp : -1 };
+    const { offset, timestamp, stamped, logStart } = await log.appendBatch(topic, index, onlyBatch(set, version), {
+      timeout,
+    });
+    const logAppendTimeMs = stamped ? timestamp : -1;
+    return { index, errorCode: NO_ERROR, baseOffset: offset, logAppendTimeMs, logStartOffset: logStart };
   } catch (error) {
     const recordErrors = (error instanceof VarveError ? error.records : []).map(({ index: batchIndex, message }) => ({
       batchIndex,
