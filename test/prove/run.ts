@@ -15,6 +15,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   'fsync-trace': () => import('./fsync-trace.ts'),
   volume: () => import('./volume.ts'),
   topics: () => import('./topics.ts'),
+  frames: () => import('./frames.ts'),
   faults: () => import('./faults.ts'),
   verifiable: () => import('./verifiable.ts'),
   clients: () => import('./clients.ts'),
