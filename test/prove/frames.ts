@@ -12,7 +12,8 @@ import { offsetFetch } from '../../lib/doors/kafka/apis/offset-fetch.ts';
 import { produce } from '../../lib/doors/kafka/apis/produce.ts';
 import { createFrameCutter } from '../../lib/doors/kafka/frames.ts';
 import { inputOf, readInt32, readUnsignedVarint } from '../../lib/doors/kafka/protocol/input.ts';
-import { splitBatches, validateBatch } from '../../lib/format/records/batch.ts';
+import { splitBatches } from '../../lib/format/records/batch.ts';
+import { validateBatch } from '../../lib/format/records/validate.ts';
 import { connectRaw } from '../doors/kafka/gateway.ts';
 import { batchOf } from '../doors/kafka/records.ts';
 import { apiOf } from '../support/api.ts';
@@ -343,7 +344,7 @@ async function readTarget(port: number, logStart: number): Promise<boolean[]> {
   for (let next = logStart; ; ) {
     const { records, highWatermark } = await fetchFrom(client, TARGET, next);
     for (const batch of splitBatches(records ?? new Uint8Array(0))) {
-      const { baseOffset, recordCount } = validateBatch(batch);
+      const { baseOffset, recordCount } = validateBatch(batch).header;
       sound.push(baseOffset === next);
       next = baseOffset + recordCount;
     }

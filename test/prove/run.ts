@@ -16,6 +16,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   volume: () => import('./volume.ts'),
   topics: () => import('./topics.ts'),
   frames: () => import('./frames.ts'),
+  connections: () => import('./connections.ts'),
   faults: () => import('./faults.ts'),
   verifiable: () => import('./verifiable.ts'),
   clients: () => import('./clients.ts'),
