@@ -77,6 +77,17 @@ export function idempotenceContract(subject: () => Subject): void {
       expect(await append(catalog, at, [of(7, 0, 2)])).toEqual([2]);
     });
 
+    it('is refused a batch that was appended in part: neither a repeat nor the next', async () => {
+      const { catalog } = subject();
+      const at = await createPartition(subject());
+      await append(catalog, at, [of(7, 0, 0, { count: 3 })]);
+
+      expect(await outcomeOf(at, of(7, 0, 1, { count: 3 }))).toEqual(refused('OUT_OF_ORDER_SEQUENCE_NUMBER'));
+      expect(await outcomeOf(at, of(7, 0, 0, { count: 4 }))).toEqual(refused('OUT_OF_ORDER_SEQUENCE_NUMBER'));
+
+      expect(await append(catalog, at, [of(7, 0, 3)])).toEqual([3]);
+    });
+
     it('is refused a lower epoch; a higher one begins at sequence 0', async () => {
       const { catalog } = subject();
       const at = await createPartition(subject());

@@ -66,5 +66,7 @@ export function judge(state: ProducerState | undefined, { epoch, sequence }: Pro
   if (sequence === state.next) return { status: 'accept', when: 'known' };
   if (sequenceAfter(sequence, count) === state.next) return { status: 'duplicate', base: state.base };
   const behind = (state.next - sequence + SEQUENCES) % SEQUENCES;
-  return behind <= SEQUENCES / 2 ? { status: 'older' } : { status: 'refused', code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' };
+  // What was appended in part only is no repeat: taken for one, the rest of it would be lost.
+  const isRepeat = behind <= SEQUENCES / 2 && behind >= count;
+  return isRepeat ? { status: 'older' } : { status: 'refused', code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' };
 }

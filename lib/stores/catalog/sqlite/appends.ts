@@ -97,7 +97,8 @@ export function openAppends(db: Database, now: () => number) {
       return { status: 'duplicate', base: known.base };
     }
     const behind = (known.next - sequence + SEQUENCES) % SEQUENCES;
-    if (behind > SEQUENCES / 2) return { status: 'refused', code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' };
+    // What was appended in part only is no repeat: taken for one, the rest of it would be lost.
+    if (behind > SEQUENCES / 2 || behind < count) return { status: 'refused', code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' };
     const older = db.get<{ base: number }>(
       `SELECT base FROM entries WHERE partition = ? AND producer = ? AND epoch = ? AND sequence = ? AND count = ?
          AND layer = 0 ORDER BY base DESC LIMIT 1`,
