@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog } from '../../lib/log/event-log.ts';
-import { openAws } from '../../lib/open/aws.ts';
+import { type AwsOptions, openAws } from '../../lib/open/aws.ts';
 import { openMemory } from '../../lib/stores/objects/memory.ts';
 import { seeded } from '../../test/support/random.ts';
 import { type Engines, startEngines } from '../aws/engines.ts';
@@ -47,7 +47,8 @@ export interface Laboratory {
   engines: Engines;
   meter: Meter;
   clock: VirtualClock;
-  open(): Promise<EventLog>;
+  /** As the functions have it, but for what `options` says. */
+  open(options?: Partial<AwsOptions>): Promise<EventLog>;
   /** Whether a request is at the engines. */
   isBusy(): boolean;
 }
@@ -68,17 +69,17 @@ export async function inLaboratory<T>(work: (laboratory: Laboratory) => Promise<
   const clock = virtualClock(START);
   const random = seeded(1);
   const { client, bucket, table } = engines;
-  const open = () =>
+  const open = (options: Partial<AwsOptions> = {}) =>
     openAws({
       client,
       bucket,
       table,
       clock,
       random: (n) => Uint8Array.from({ length: n }, () => Math.floor(random() * 256)),
-      // As the functions have it.
       writer: { linger: 0 },
       // Time stands still here.
       upkeep: { wait: 0 },
+      ...options,
     });
   try {
     return await work({ engines, meter, clock, open, isBusy: () => underWay > 0 });
@@ -203,7 +204,7 @@ async function passing<T>(laboratory: Laboratory, work: Promise<T>): Promise<T> 
 }
 
 /** Until nothing is asked any more: only the clock moves it on. What is neither at the engines nor in this process's turn waits for it. */
-async function quiet({ meter, isBusy }: Laboratory): Promise<void> {
+export async function quiet({ meter, isBusy }: Laboratory): Promise<void> {
   for (let turns = 0, seen = meter.total(); turns < QUIET_TURNS; turns++, await delay(1)) {
     if (meter.total() === seen && !isBusy()) continue;
     seen = meter.total();

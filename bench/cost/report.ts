@@ -269,10 +269,10 @@ function goals(cases: readonly Named[], months: readonly Month[]): Goal[] {
   ];
 }
 
-const count = (value: number) => value.toLocaleString('en-US');
-const fixed = (value: number) => (value === 0 ? '0' : value.toFixed(2));
+export const count = (value: number) => value.toLocaleString('en-US');
+export const fixed = (value: number) => (value === 0 ? '0' : value.toFixed(2));
 
-function money(dollars: number): string {
+export function money(dollars: number): string {
   if (dollars >= 100) return `$${count(Math.round(dollars))}`;
   return `$${dollars >= 0.1 || dollars < 0.000001 ? dollars.toFixed(2) : dollars.toPrecision(2)}`;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { gatewayReport, SMALL_GATEWAY } from '../../bench/cost/gateway-report.ts';
 import { type CostReport, costReport, markdown } from '../../bench/cost/report.ts';
 import { dynoxideMissing } from '../support/dynoxide.ts';
 
@@ -30,6 +31,12 @@ describe.skipIf(dynoxideMissing !== undefined)('what a log costs', () => {
   it('meets its goals', () => {
     expect(report.goals.filter(({ met }) => !met)).toEqual([]);
   });
+
+  it('is no more for a gateway than its goals, at a tenth of their size', async () => {
+    const { goals } = await gatewayReport(SMALL_GATEWAY);
+
+    expect(goals.filter(({ met }) => !met)).toEqual([]);
+  }, 300_000);
 
   it('is what docs/cost.md says', () => {
     for (const table of report.tables) {
