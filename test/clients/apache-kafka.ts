@@ -47,7 +47,7 @@ export const properties = (values: Properties): string =>
 export async function startApacheKafka(java: Java, folder: string, more: Properties = {}): Promise<ApacheKafka> {
   await mkdir(folder, { recursive: true });
   for (let attempt = 1; ; attempt++) {
-    const [port, controller] = await freePorts(2);
+    const [port, controller] = [await freePort(), await freePort()];
     const file = join(folder, 'server.properties');
     const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`;
     const own = {
@@ -88,20 +88,11 @@ async function answers(broker: string, node: Running): Promise<true | undefined>
   }
 }
 
-/** Ports that nobody held a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  return Promise.all(
-    servers.map(async (server) => {
-      const address = server.address();
-      await new Promise((resolve) => server.close(resolve));
-      return typeof address === 'object' ? (address?.port ?? 0) : 0;
-    }),
-  );
+/** A port of 127.0.0.1 that nobody held a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../support/poll.ts';
 import { type ServerProcess, startServer } from '../support/server.ts';
-import { type Properties, properties } from './apache-kafka.ts';
+import { freePort, type Properties, properties } from './apache-kafka.ts';
 import { java, TOOLS } from './java.ts';
 import { killStarted, type Running, start } from './processes.ts';
 import { type Topics, topicsOf } from './topics.ts';
@@ -24,7 +24,7 @@ const part = (number: number) =>
  * worker that is killed when both are written goes on without a line lost or doubled, and one that is killed before does again
  * what it did since.
  */
-describe.skipIf('unavailable' in kafka)('Kafka Connect, standalone: a file to a topic to a file', () => {
+describe.skipIf('unavailable' in kafka)('Kafka Connect, a file to a topic to a file', () => {
   let folder: string;
   let varve: ServerProcess;
   let topics: Topics;
@@ -36,7 +36,7 @@ describe.skipIf('unavailable' in kafka)('Kafka Connect, standalone: a file to a 
     const config = ['--config', 'group.initial.rebalance.delay.ms=0'];
     varve = await startServer(path('data'), { args: config, timeout: 60_000 });
     topics = await topicsOf(varve.kafka);
-    await topics.create({ lines: 1 });
+    await topics.create({ lines: 1, rows: 1 });
   });
   afterAll(async () => {
     await killStarted();
@@ -45,36 +45,43 @@ describe.skipIf('unavailable' in kafka)('Kafka Connect, standalone: a file to a 
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function startWorker(flushMs: number): Promise<Running> {
-    if (!('ok' in kafka)) throw new Error(kafka.unavailable);
-    const file = async (name: string, values: Properties) => {
-      await writeFile(path(name), properties(values));
-      return path(name);
-    };
-    const worker = await file('worker.properties', {
+  async function file(name: string, values: Properties): Promise<string> {
+    await writeFile(path(name), properties(values));
+    return path(name);
+  }
+
+  function worker(more: Properties): Promise<string> {
+    return file('worker.properties', {
       'bootstrap.servers': varve.kafka,
       'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
       'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
-      'offset.storage.file.filename': path('offsets'),
-      'offset.flush.interval.ms': flushMs,
       'plugin.discovery': 'service_load',
-      listeners: 'http://127.0.0.1:0',
+      ...more,
     });
-    const source = await file('source.properties', {
-      name: 'lines-in',
-      'connector.class': 'FileStreamSource',
-      file: path('in'),
-      topic: 'lines',
-    });
-    const sink = await file('sink.properties', {
-      name: 'lines-out',
-      'connector.class': 'FileStreamSink',
-      file: path('out'),
-      topics: 'lines',
-      // A static member: who comes back after a kill need not wait until the one that was killed has been missed.
-      'consumer.override.group.instance.id': 'one',
-    });
-    return start(kafka.ok.command(TOOLS['connect-standalone.sh'], worker, source, sink));
+  }
+
+  const source = (topic: string) => ({ 'connector.class': 'FileStreamSource', file: path('in'), topic });
+  // A static member: who comes back after a kill need not wait until the one that was killed has been missed.
+  const sink = (topics: string) => ({
+    'connector.class': 'FileStreamSink',
+    file: path('out'),
+    topics,
+    'consumer.override.group.instance.id': 'one',
+  });
+
+  function begin(tool: keyof typeof TOOLS, ...files: string[]): Running {
+    if (!('ok' in kafka)) throw new Error(kafka.unavailable);
+    return start(kafka.ok.command(TOOLS[tool], ...files));
+  }
+
+  async function startStandalone(flushMs: number): Promise<Running> {
+    const offsets = { 'offset.storage.file.filename': path('offsets'), 'offset.flush.interval.ms': flushMs };
+    return begin(
+      'connect-standalone.sh',
+      await worker({ ...offsets, listeners: 'http://127.0.0.1:0' }),
+      await file('source.properties', { name: 'lines-in', ...source('lines') }),
+      await file('sink.properties', { name: 'lines-out', ...sink('lines') }),
+    );
   }
 
   async function until(what: string, worker: Running, isSo: () => Promise<boolean>): Promise<void> {
@@ -103,41 +110,87 @@ describe.skipIf('unavailable' in kafka)('Kafka Connect, standalone: a file to a 
   const writtenOut = (worker: Running, whole: string) =>
     until('the sink has written', worker, async () => (await text('out')).length >= whole.length);
 
-  test('is identical, follows the file, and goes on after a kill where it was', { timeout: 600_000 }, async () => {
+  test('standalone: identical, follows the file, and goes on after a kill where it was', {
+    timeout: 600_000,
+  }, async () => {
     // Given a worker that has committed what it moved, some of it while it ran.
     await writeFile(path('in'), part(1));
-    let worker = await startWorker(200);
-    await writtenOut(worker, part(1));
+    let connect = await startStandalone(200);
+    await writtenOut(connect, part(1));
     await appendFile(path('in'), part(2));
-    await writtenOut(worker, part(1) + part(2));
+    await writtenOut(connect, part(1) + part(2));
     expect(await text('out')).toBe(part(1) + part(2));
-    await untilCommitted(worker);
+    await untilCommitted(connect);
 
     // When it is killed, the file grows, and a worker that seldom commits takes over, then nothing is lost or doubled.
-    await worker.kill();
+    await connect.kill();
     await appendFile(path('in'), part(3));
-    worker = await startWorker(SELDOM);
-    await writtenOut(worker, part(1) + part(2) + part(3));
+    connect = await startStandalone(SELDOM);
+    await writtenOut(connect, part(1) + part(2) + part(3));
     expect(await text('out')).toBe(await text('in'));
 
     // When that one is killed, what it moved is moved again: once more into the topic, and all of the topic since into the file.
-    await worker.kill();
+    await connect.kill();
     await appendFile(path('in'), part(4));
-    worker = await startWorker(200);
+    connect = await startStandalone(200);
     const whole = part(1) + part(2) + part(3) + part(3) + part(3) + part(4);
-    await writtenOut(worker, whole);
+    await writtenOut(connect, whole);
     expect(await text('out')).toBe(whole);
-    await untilCommitted(worker);
+    await untilCommitted(connect);
 
     // When it is stopped, it can be started again without a trace.
-    await worker.stop();
+    await connect.stop();
     await appendFile(path('in'), part(5));
-    worker = await startWorker(200);
-    await writtenOut(worker, whole + part(5));
+    connect = await startStandalone(200);
+    await writtenOut(connect, whole + part(5));
     expect(await text('out')).toBe(whole + part(5));
-    await worker.stop();
+    await connect.stop();
     const [lines] = (await topics.read('lines')).values();
     const moved = part(1) + part(2) + part(3) + part(3) + part(4) + part(5);
     expect(lines?.map(({ value }) => `${value}\n`).join('')).toBe(moved);
+  });
+
+  test('distributed: what a killed worker knew the next one finds in its topics', { timeout: 600_000 }, async () => {
+    await writeFile(path('in'), part(1));
+    await rm(path('out'), { force: true });
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/connectors`;
+    const kept = ['config', 'offset', 'status'].flatMap((what) => [
+      [`${what}.storage.topic`, `connect-${what}s`],
+      [`${what}.storage.replication.factor`, 1],
+    ]);
+    const properties = await worker({
+      'group.id': 'connect',
+      'offset.flush.interval.ms': 200,
+      'offset.storage.partitions': 2,
+      'status.storage.partitions': 2,
+      listeners: `http://127.0.0.1:${port}`,
+      ...Object.fromEntries(kept),
+    });
+    const answer = async (path: string, config?: object) => {
+      const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(config) };
+      const response = await fetch(`${url}/${path}`, config === undefined ? {} : put).catch(() => undefined);
+      return response?.ok ? await response.text() : '';
+    };
+
+    // Given connectors that have moved a file and noted it.
+    let connect = begin('connect-distributed.sh', properties);
+    for (const [name, config] of Object.entries({ 'rows-in': source('rows'), 'rows-out': sink('rows') })) {
+      await until(`${name} is accepted`, connect, async () => (await answer(`${name}/config`, config)) !== '');
+    }
+    await writtenOut(connect, part(1));
+    expect(await text('out')).toBe(part(1));
+    const position = `"position":${part(1).length}`;
+    await until('offsets are noted', connect, async () => (await answer('rows-in/offsets')).includes(position));
+    const count = `"kafka_offset":${part(1).split('\n').length - 1}`;
+    await until('offsets are committed', connect, async () => (await answer('rows-out/offsets')).includes(count));
+
+    // When the worker is killed, then another goes on with the same connectors, where they were.
+    await connect.kill();
+    await appendFile(path('in'), part(2));
+    connect = begin('connect-distributed.sh', properties);
+    await writtenOut(connect, part(1) + part(2));
+    expect(await text('out')).toBe(await text('in'));
+    await connect.stop();
   });
 });

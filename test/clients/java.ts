@@ -29,6 +29,7 @@ export const TOOLS = {
   'kafka-streams-groups.sh': 'org.apache.kafka.tools.streams.StreamsGroupCommand',
   'kafka-streams-application-reset.sh': 'org.apache.kafka.tools.StreamsResetter',
   'connect-standalone.sh': 'org.apache.kafka.connect.cli.ConnectStandalone',
+  'connect-distributed.sh': 'org.apache.kafka.connect.cli.ConnectDistributed',
 } as const;
 
 /** Java's own options: many small processes that start fast. */
