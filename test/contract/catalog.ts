@@ -12,6 +12,7 @@ import { lookupContract } from './catalog/lookup.ts';
 import { partitionsContract } from './catalog/partitions.ts';
 import { producersContract } from './catalog/producers.ts';
 import type { Subject } from './catalog/subject.ts';
+import { subscriptionsContract } from './catalog/subscriptions.ts';
 import { timestampsContract } from './catalog/timestamps.ts';
 import { topicsContract } from './catalog/topics.ts';
 
@@ -40,6 +41,7 @@ const PARTS = {
   producers: producersContract,
   groups: groupsContract,
   leases: leasesContract,
+  subscriptions: subscriptionsContract,
 };
 
 /**

@@ -2,6 +2,7 @@ import type { Groups } from './groups.ts';
 import type { Leases } from './leases.ts';
 import type { Partitions } from './partitions.ts';
 import type { Producers } from './producers.ts';
+import type { Subscriptions } from './subscriptions.ts';
 import type { Topics } from './topics.ts';
 
 /**
@@ -20,6 +21,7 @@ export interface Catalog {
   readonly groups: Groups;
   readonly leases: Leases;
   readonly producers: Producers;
+  readonly subscriptions: Subscriptions;
   close(): Promise<void>;
 }
 

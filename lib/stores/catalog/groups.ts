@@ -32,6 +32,17 @@ export interface Groups {
     options?: { forward?: boolean },
   ): Promise<'committed' | 'fenced'>;
 
+  /**
+   * Moves the group on where what is committed is its own fence: commits `to` if `from` is committed (undefined: nothing), whatever
+   * the generations, which stay. `moved` when something else is committed by now.
+   */
+  advance(
+    group: string,
+    at: Omit<CommittedOffset, 'offset' | 'metadata'>,
+    from: number | undefined,
+    to: number,
+  ): Promise<'committed' | 'moved'>;
+
   /** Forgets what is committed for these partitions, as `commit` would set it; the fences stay. */
   forget(group: string, generation: number, partitions: readonly TopicIdPartition[]): Promise<'forgotten' | 'fenced'>;
 

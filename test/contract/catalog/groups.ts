@@ -62,6 +62,41 @@ export function groupsContract(subject: () => Subject): void {
       expect(await committed(group)).toEqual([at(0, 9), at(1, 10)]);
     });
 
+    it('moves on from what is committed, and from nothing else, whoever claimed it', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 65 };
+
+      expect(await groups.advance(group, at, 0, 5)).toBe('moved');
+      expect(await groups.advance(group, at, undefined, 5)).toBe('committed');
+      expect(await groups.advance(group, at, undefined, 6)).toBe('moved');
+      await groups.claim(group, 7, [at]);
+      expect(await groups.advance(group, at, 5, 9)).toBe('committed');
+      expect(await groups.advance(group, at, 5, 10)).toBe('moved');
+
+      expect(await committed(group)).toEqual([{ ...at, offset: 9 }]);
+      expect(await groups.commit(group, 6, [{ ...at, offset: 1 }])).toBe('fenced');
+      expect(await groups.commit(group, 7, [{ ...at, offset: 2, metadata: 'x' }])).toBe('committed');
+      expect(await groups.advance(group, at, 9, 10)).toBe('moved');
+      expect(await groups.advance(group, at, 2, 3)).toBe('committed');
+      expect(await committed(group)).toEqual([{ ...at, offset: 3 }]);
+      expect(await groups.list({ after: group.slice(0, -1) })).toContain(group);
+    });
+
+    it('is moved on by one of those who go on from the same offset', async () => {
+      const catalogs = [subject().catalog, await subject().another()];
+      const group = freshName('group');
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+      await subject().catalog.groups.commit(group, 0, [{ ...at, offset: 0 }]);
+
+      const outcomes = await Promise.all(
+        Array.from({ length: 16 }, (_, i) => catalogs[i % 2]!.groups.advance(group, at, 0, i + 1)),
+      );
+
+      expect(outcomes.filter((one) => one === 'committed')).toHaveLength(1);
+      expect(await committed(group)).toEqual([{ ...at, offset: outcomes.indexOf('committed') + 1 }]);
+    });
+
     it('keeps its offsets apart from another group’s', async () => {
       const { groups } = subject().catalog;
       const [a, b] = [freshName('group'), freshName('group')];

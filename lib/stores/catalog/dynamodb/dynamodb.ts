@@ -10,6 +10,7 @@ import { key } from './keys.ts';
 import { leases } from './leases.ts';
 import { partitions } from './partitions.ts';
 import { producers } from './producers.ts';
+import { subscriptions } from './subscriptions.ts';
 import { createTable, openTable, type Table, type TableOptions } from './table.ts';
 import { topics } from './topics.ts';
 
@@ -51,6 +52,7 @@ export async function openCatalog(table: Table, { clock, random, mark = 'cancel'
     groups: groups(engine),
     leases: leases(engine),
     producers: producers(engine),
+    subscriptions: subscriptions(engine),
     async close() {
       await appends.drained();
       table.close();

@@ -82,6 +82,22 @@ export function groups(engine: Engine): Groups {
       return (await fenced(group, generation, updates)) === 'fenced' ? 'fenced' : 'committed';
     },
 
+    async advance(group, at, from, to) {
+      if (!listed.get(group)) await list(group);
+      const slot = `o${at.partition % BUCKET}`;
+      const request: Update = {
+        key: key.offsets(group, at.topicId, at.partition),
+        update: `SET g = if_not_exists(g, :zero), t = :t, ${slot} = :to REMOVE m${at.partition % BUCKET}`,
+        condition: from === undefined ? `attribute_not_exists(${slot})` : `${slot} = :from`,
+        values: { ':zero': 0, ':t': at.topic, ':to': to, ...(from !== undefined && { ':from': from }) },
+      };
+      const answer = await insist(engine, () => table.update(request));
+      if (answer.status === 'ok') return 'committed';
+      // Where an earlier try stayed unanswered, what was asked for may be its doing.
+      const done = answer.again && answer.item?.[slot] !== undefined && Number(answer.item[slot]) === to;
+      return done ? 'committed' : 'moved';
+    },
+
     async forget(group, generation, partitions) {
       const updates = [...buckets(group, partitions).values()].map(({ key, members }): Update => {
         const slots = [...new Set(members.map(({ partition }) => partition % BUCKET))];

@@ -1,5 +1,6 @@
 import type { TimeId } from '../../../ids.ts';
 import type { TopicIdPartition } from '../partitions.ts';
+import type { DeliveryOf } from '../subscriptions.ts';
 import type { Key } from './table.ts';
 
 /** Every key of the table. Offsets are 16 digits so that they sort; they stay below 2^53. */
@@ -17,6 +18,7 @@ export const END = '\u{10ffff}';
 export const TOPICS = 'topics';
 export const GROUPS = 'groups';
 export const DELETIONS = 'deletions';
+export const SUBSCRIPTIONS = 'subscriptions';
 
 /** Partitions whose committed offsets share an item: 64 keep a commit at one write unit. */
 export const BUCKET = 64;
@@ -43,6 +45,12 @@ export const key = {
   offsets: (group: string, topicId: string, p: number): Key => ({
     pk: `group#${group}`,
     sk: `offsets#${topicId}#${Math.floor(p / BUCKET)}`,
+  }),
+  /** Topic names hold no `#`. */
+  subscription: (topic: string, name: string): Key => ({ pk: SUBSCRIPTIONS, sk: `${topic}#${name}` }),
+  delivery: ({ subscription, topicId, partition: p }: DeliveryOf): Key => ({
+    pk: `subscription#${subscription}`,
+    sk: `${topicId}#${p}`,
   }),
   lease: (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' }),
 };

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../../errors.ts';
 import type { Groups } from '../groups.ts';
 import type { Leases } from '../leases.ts';
 import type { Producers } from '../producers.ts';
+import type { Subscriptions } from '../subscriptions.ts';
 import type { Topics } from '../topics.ts';
 import { asVarveError, type Database } from './database.ts';
 import { openGroups } from './groups.ts';
@@ -9,6 +10,7 @@ import { openLeases } from './leases.ts';
 import { openPartitions, type SyncPartitions } from './partitions.ts';
 import { openProducers } from './producers.ts';
 import { openDatabase, readMeta } from './schema.ts';
+import { openSubscriptions } from './subscriptions.ts';
 import type { Sync } from './sync.ts';
 import { openTopics } from './topics.ts';
 import { openUpkeep } from './upkeep.ts';
@@ -20,6 +22,7 @@ export interface Core {
   groups: Sync<Groups>;
   leases: Sync<Leases>;
   producers: Sync<Producers>;
+  subscriptions: Sync<Subscriptions>;
 }
 
 /** What each method does to the data: a read need not wait for the commit of the writes that came with it. */
@@ -44,6 +47,7 @@ export const EFFECTS = {
   groups: {
     claim: 'write',
     commit: 'write',
+    advance: 'write',
     forget: 'write',
     offsets: 'read',
     keep: 'write',
@@ -53,6 +57,7 @@ export const EFFECTS = {
   },
   leases: { acquire: 'write', renew: 'write', release: 'write', get: 'read' },
   producers: { allocate: 'write' },
+  subscriptions: { put: 'write', list: 'read', delete: 'write', state: 'read', swap: 'write' },
 } as const satisfies { [Port in keyof Core]: Record<keyof Core[Port], 'read' | 'write'> };
 
 /** A call of a port's method; everything in it can be cloned into another thread. */
@@ -91,6 +96,7 @@ export function engineOver(db: Database): Engine {
     groups: openGroups(db),
     leases: openLeases(db),
     producers: openProducers(db),
+    subscriptions: openSubscriptions(db),
   };
   const upkeep = openUpkeep(db, now);
 

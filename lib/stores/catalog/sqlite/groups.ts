@@ -70,6 +70,22 @@ export function openGroups(db: Database): Sync<Groups> {
       return 'committed';
     },
 
+    advance(group, at, from, to) {
+      const row = rowOf(group, at);
+      if (committedIn(row)[0]?.offset !== from) return 'moved';
+      register(group);
+      db.run(
+        `INSERT INTO offsets (group_id, topic_id, partition, generation, topic, offset) VALUES (?, ?, ?, 0, ?, ?)
+         ON CONFLICT DO UPDATE SET topic = excluded.topic, offset = excluded.offset, metadata = NULL`,
+        group,
+        at.topicId,
+        at.partition,
+        at.topic,
+        to,
+      );
+      return 'committed';
+    },
+
     forget(group, generation, partitions) {
       if (isFenced(group, generation, partitions)) return 'fenced';
       for (const { topicId, partition } of partitions) {

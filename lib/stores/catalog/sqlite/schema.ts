@@ -11,6 +11,23 @@ const GROUP_STATES = `CREATE TABLE group_states (
     state      BLOB NOT NULL          -- empty: nothing was kept yet
   ) STRICT, WITHOUT ROWID;`;
 
+const SUBSCRIPTIONS = `CREATE TABLE subscriptions (
+    topic    TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    settings TEXT NOT NULL,           -- JSON
+    PRIMARY KEY (topic, name)
+  ) STRICT, WITHOUT ROWID;
+
+  -- One partition of a subscription.
+  CREATE TABLE deliveries (
+    subscription TEXT NOT NULL,
+    topic_id     TEXT NOT NULL,
+    partition    INTEGER NOT NULL,
+    version      INTEGER NOT NULL,    -- rises with every change
+    state        TEXT NOT NULL,       -- JSON
+    PRIMARY KEY (subscription, topic_id, partition)
+  ) STRICT, WITHOUT ROWID;`;
+
 /**
  * Everything that the catalog keeps. Times are milliseconds since the epoch, ids of entries 16 bytes, `partition` in the
  * tables below `partitions` is `partitions.key`, which is never used again.
@@ -108,6 +125,8 @@ const TABLES = `
 
   ${GROUP_STATES}
 
+  ${SUBSCRIPTIONS}
+
   CREATE TABLE leases (
     name    TEXT PRIMARY KEY,
     owner   TEXT,                     -- null, like expires, when released
@@ -162,6 +181,7 @@ export function openDatabase(path: string, clusterId: string): Database {
       if (db.get("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'running_bytes'") === undefined)
         db.exec(COUNT_BYTES);
       if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'group_states'") === undefined) db.exec(GROUP_STATES);
+      if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'subscriptions'") === undefined) db.exec(SUBSCRIPTIONS);
     }
     db.exec('COMMIT');
     return db;

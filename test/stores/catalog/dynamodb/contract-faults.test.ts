@@ -48,6 +48,6 @@ if (dynoxideMissing) {
       };
       // The parts that write; what is left only reads, or takes minutes at this rate of faults.
     },
-    ['topics', 'idempotence', 'floor', 'producers', 'groups', 'leases'],
+    ['topics', 'idempotence', 'floor', 'producers', 'groups', 'leases', 'subscriptions'],
   );
 }
