@@ -2,6 +2,8 @@ import type { VarveError } from '../errors.ts';
 import type { Compression } from '../format/records/batch.ts';
 import type { LogRecord, RecordHeader } from '../format/records/record.ts';
 import type { ProducerBatch } from '../stores/catalog/partitions.ts';
+import type { Delivery, DeliveryOptions } from './delivery/delivery.ts';
+import type { SubscriptionAdmin } from './delivery/subscriptions.ts';
 import type { Consumer, ConsumerOptions } from './groups/consumer.ts';
 import type { GroupAdmin } from './groups/groups.ts';
 import type { Producer } from './producer.ts';
@@ -140,6 +142,7 @@ export interface EventLog {
   readonly clusterId: string;
   readonly topics: TopicAdmin;
   readonly groups: GroupAdmin;
+  readonly subscriptions: SubscriptionAdmin;
 
   /** Resolves when all records are durable, with one answer a record, in order. Rejects with the first record's error: others may be appended. */
   append(topic: string, records: readonly AppendRecord[], options?: AppendOptions): Promise<AppendedRecord[]>;
@@ -209,6 +212,9 @@ export interface EventLog {
   upkeep(options?: UpkeepOptions): Promise<UpkeepReport>;
 
   consumer(options: ConsumerOptions): Consumer;
+
+  /** Delivers records to the functions that subscribe to them, by what the caller gives it to invoke and to wake itself. */
+  delivery(options: DeliveryOptions): Delivery;
 
   /** Refuses new work, lets what was accepted become durable, then frees everything. Repeats have no effect. */
   close(): Promise<void>;

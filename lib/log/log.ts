@@ -9,6 +9,8 @@ import type { ObjectStore } from '../stores/objects/objects.ts';
 import { createAppender } from './appender.ts';
 import { createBatches, DEFAULT_CACHE_BYTES } from './batches.ts';
 import type { BrokerConfig } from './broker-config.ts';
+import { createDelivery } from './delivery/delivery.ts';
+import { createSubscriptionAdmin } from './delivery/subscriptions.ts';
 import type {
   AppendedBatch,
   AppendedRecord,
@@ -219,6 +221,7 @@ export function createLog(deps: LogDeps): EventLog {
     clusterId: catalog.clusterId,
     topics,
     groups: createGroupAdmin({ catalog, clock, random }),
+    subscriptions: createSubscriptionAdmin({ catalog, resolve }),
 
     async append(topic, records, options) {
       const answers = await log.appendSettled(topic, records, options);
@@ -317,6 +320,11 @@ export function createLog(deps: LogDeps): EventLog {
     consumer(options) {
       open();
       return createConsumer({ catalog, reader, heads, clock, random, closing: closing.signal }, options);
+    },
+
+    delivery(options) {
+      open();
+      return createDelivery({ catalog, reader, heads, clock, random }, options);
     },
 
     close() {

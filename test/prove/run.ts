@@ -21,6 +21,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   verifiable: () => import('./verifiable.ts'),
   clients: () => import('./clients.ts'),
   bundles: () => import('./bundles.ts'),
+  delivery: () => import('./delivery.ts'),
 };
 
 const { values, positionals } = parseArgs({

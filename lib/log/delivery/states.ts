@@ -1,0 +1,56 @@
+import type { DeliveryState, Failing } from '../../stores/catalog/subscriptions.ts';
+
+/** How a delivery's state changes: undefined where it stays as it is. Times are milliseconds since the epoch. */
+
+/** A message that was due this long ago may be lost: another one is sent. Two do no harm. */
+const LOST_MS = 120_000;
+/** For what clocks differ by. */
+export const SKEW_MS = 2_000;
+
+export const IDLE: DeliveryState = { status: 'idle', until: 0 };
+
+/** There is something to deliver. A message is to be sent when the state becomes `queued`, due at its `until`. */
+export function wake(state: DeliveryState, now: number, wait: number): DeliveryState | undefined {
+  const { status, until, failing } = state;
+  const queued: DeliveryState = { status: 'queued', until: now + wait, ...(failing && { failing }) };
+  if (status === 'idle') return queued;
+  if (status === 'queued') return now > until + LOST_MS ? queued : undefined;
+  // Whoever ran is gone, and its message perhaps with it.
+  if (now > until + SKEW_MS) return queued;
+  return state.wanted ? undefined : { ...state, wanted: true };
+}
+
+/** A message has come. A number: it is too early by so many milliseconds; `idle`: all was done by then. */
+export function take(state: DeliveryState, now: number, run: string, until: number): DeliveryState | number | 'idle' {
+  if (state.status === 'idle') return 'idle';
+  // Queues count whole seconds, and clocks differ.
+  const early = state.until + (state.status === 'running' ? SKEW_MS : -SKEW_MS) - now;
+  if (early > 0) return Math.max(early, state.until - now);
+  const { failing } = state;
+  return { status: 'running', run, until, ...(failing && { failing }) };
+}
+
+/** The run goes on until then. */
+export function extend(state: DeliveryState, run: string, until: number): DeliveryState | undefined {
+  return isRun(state, run) ? { ...state, until } : undefined;
+}
+
+/** The run ends, and another one is to begin at `due`. */
+export function requeue(
+  state: DeliveryState,
+  run: string,
+  due: number,
+  failing: Failing | undefined,
+): DeliveryState | undefined {
+  return isRun(state, run) ? { status: 'queued', until: due, ...(failing && { failing }) } : undefined;
+}
+
+/** The run found nothing more: it is over, unless it is wanted again, and then goes on. */
+export function release(state: DeliveryState, run: string): DeliveryState | undefined {
+  if (!isRun(state, run)) return undefined;
+  return state.wanted ? { status: 'running', run, until: state.until } : IDLE;
+}
+
+function isRun(state: DeliveryState, run: string): boolean {
+  return state.status === 'running' && state.run === run;
+}
