@@ -5,6 +5,7 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
 import { METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../functions/metric-names.ts';
 import type { LogApi } from './api.ts';
+import { type LogDelivery, logDelivery } from './delivery.ts';
 import { EventLogGrants } from './grants.ts';
 import type { LogFunctionProps } from './log-function.ts';
 import { Topic, type TopicProps, topicsFunction } from './topic.ts';
@@ -19,6 +20,8 @@ export interface IEventLog extends IConstruct {
   readonly api: LogApi;
   /** Rights at the API. */
   readonly grants: EventLogGrants;
+  /** What delivers its records to functions, made when it is first asked for: see `EventLogSource`. Not of an imported log. */
+  readonly delivery: LogDelivery;
   /** A topic that the stack creates, or adopts when it is there, and keeps as it is declared. The first brings a function along. */
   addTopic(id: string, props?: TopicProps): Topic;
   /**
@@ -44,11 +47,17 @@ export abstract class EventLogBase extends Construct implements IEventLog {
   /** For further functions of the log. */
   protected abstract readonly functionProps: LogFunctionProps;
   #grants: EventLogGrants | undefined;
+  #delivery: LogDelivery | undefined;
   #topics: { scope: Construct; serviceToken: lambda.Function } | undefined;
 
   get grants(): EventLogGrants {
     this.#grants ??= new EventLogGrants(this.api);
     return this.#grants;
+  }
+
+  get delivery(): LogDelivery {
+    this.#delivery ??= logDelivery(this, this.functionProps);
+    return this.#delivery;
   }
 
   addTopic(id: string, props: TopicProps = {}): Topic {

@@ -1,6 +1,7 @@
 export type { ApiMetric, LogApi } from './api.ts';
 export { EventLog, type EventLogProps } from './event-log.ts';
 export type { IEventLog } from './event-log-base.ts';
+export { EventLogSource, type EventLogSourceProps } from './event-log-source.ts';
 export type { EventLogGrants } from './grants.ts';
 export type { HttpAuth, HttpLogApi } from './http-api.ts';
 export type { EventLogAttributes } from './imported-event-log.ts';

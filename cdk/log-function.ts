@@ -22,6 +22,8 @@ export interface LogFunctionProps {
   readonly metrics?: boolean;
   /** @default 30 seconds, a second more than API Gateway waits: the function answers before. */
   readonly timeout?: Duration;
+  /** Whether Lambda ends a loop that the function is part of. @default - it does */
+  readonly recursiveLoop?: lambda.RecursiveLoop;
   /** Beside the names of bucket and table. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -48,6 +50,7 @@ export class LogFunction extends lambda.Function {
       timeout: props.timeout ?? Duration.seconds(30),
       role,
       logGroup,
+      ...(props.recursiveLoop && { recursiveLoop: props.recursiveLoop }),
       environment: {
         VARVE_BUCKET: bucket.bucketName,
         VARVE_TABLE: table.tableName,

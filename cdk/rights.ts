@@ -58,6 +58,41 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
     objects: [],
     listObjects: false,
   },
+  notify: {
+    table: [
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'subscription#*'] },
+      // What the sweep compares.
+      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*', 'group#*'] },
+      { actions: ['dynamodb:Query'], keys: ['subscriptions'] },
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'subscription#*'] },
+    ],
+    objects: [],
+    listObjects: false,
+  },
+  deliver: {
+    table: [
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'partition#*', 'chunk#*', 'subscription#*'] },
+      { actions: ['dynamodb:BatchGetItem'], keys: ['group#*'] },
+      { actions: ['dynamodb:Query'], keys: ['subscriptions', 'partition#*'] },
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'groups', 'subscription#*'] },
+      { actions: ['dynamodb:UpdateItem'], keys: ['group#*'] },
+    ],
+    objects: [{ actions: ['s3:GetObject'], names: ['segments/*', 'compacted/*'] }],
+    listObjects: true,
+  },
+  subscriptions: {
+    table: [
+      // Heads, batches and pages for where a time is in a partition.
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'chunk#*', 'subscription#*'] },
+      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*', 'group#*'] },
+      { actions: ['dynamodb:Query'], keys: ['subscriptions', 'subscription#*', 'partition#*'] },
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'groups', 'subscriptions', 'subscription#*'] },
+      { actions: ['dynamodb:UpdateItem'], keys: ['group#*'] },
+      { actions: ['dynamodb:DeleteItem'], keys: ['subscriptions', 'subscription#*'] },
+    ],
+    objects: [{ actions: ['s3:GetObject'], names: ['segments/*', 'compacted/*'] }],
+    listObjects: true,
+  },
   upkeep: {
     table: [
       { actions: ['dynamodb:GetItem'], keys: ['meta', 'partition#*'] },

@@ -3,7 +3,7 @@ export const API_FUNCTIONS = ['produce', 'fetch', 'admin'] as const;
 export type ApiFunctionName = (typeof API_FUNCTIONS)[number];
 
 /** All functions: a file each in functions/. */
-export const FUNCTIONS = [...API_FUNCTIONS, 'upkeep', 'topics'] as const;
+export const FUNCTIONS = [...API_FUNCTIONS, 'upkeep', 'topics', 'notify', 'deliver', 'subscriptions'] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 /** A path of the API with the function of each method; `ANY` is every other method. */

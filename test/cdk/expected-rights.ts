@@ -105,6 +105,39 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
     objects: { DeleteObject: ['segments'] },
     bucket: ['ListBucket'],
   },
+  notify: {
+    items: {
+      GetItem: ['meta', 'topics', 'subscription'],
+      BatchGetItem: ['partition', 'group'],
+      Query: ['subscriptions'],
+      PutItem: ['meta', 'subscription'],
+    },
+    objects: {},
+    bucket: [],
+  },
+  deliver: {
+    items: {
+      GetItem: ['meta', 'partition', 'chunk', 'subscription'],
+      BatchGetItem: ['group'],
+      Query: ['partition', 'subscriptions'],
+      PutItem: ['meta', 'groups', 'subscription'],
+      UpdateItem: ['group'],
+    },
+    objects: { GetObject: ['segments', 'compacted'] },
+    bucket: ['ListBucket'],
+  },
+  subscriptions: {
+    items: {
+      GetItem: ['meta', 'topics', 'partition', 'chunk', 'subscription'],
+      BatchGetItem: ['partition', 'group'],
+      Query: ['partition', 'subscriptions', 'subscription'],
+      PutItem: ['meta', 'groups', 'subscriptions', 'subscription'],
+      UpdateItem: ['group'],
+      DeleteItem: ['subscriptions', 'subscription'],
+    },
+    objects: { GetObject: ['segments', 'compacted'] },
+    bucket: ['ListBucket'],
+  },
   topics: {
     items: {
       GetItem: ['meta', 'topics'],

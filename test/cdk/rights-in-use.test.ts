@@ -1,10 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { API_FUNCTIONS, type ApiFunctionName } from '../../cdk/routes.ts';
+import type { CustomResourceEvent } from '../../functions/custom-resource.ts';
 import { type GatewayHandler, httpFunction } from '../../functions/http-function.ts';
+import { subscriptionResource } from '../../functions/subscription-resource.ts';
 import { topicResource } from '../../functions/topic-resource.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { systemRandom } from '../../lib/ids.ts';
+import type { DeliveryOptions } from '../../lib/log/delivery/delivery.ts';
+import type { DeliveryMessage } from '../../lib/log/delivery/ports.ts';
 import { openAws } from '../../lib/open/aws.ts';
 import { openDynamodb } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
 import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
@@ -12,7 +16,7 @@ import { type Dynoxide, dynoxideMissing, startDynoxide } from '../support/dynoxi
 import { MATRIX } from './expected-rights.ts';
 import { type Allows, rightsOf } from './policies.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
-import { synthesized } from './synthesized.ts';
+import { subscribed, synthesized } from './synthesized.ts';
 
 /*
  * The functions run for real, with a recorder between them and their stores: every request that they send is one that the
@@ -29,7 +33,7 @@ const context = {
 };
 
 /** All but `topics`, which test/functions runs with CloudFormation's events. */
-const RUN = [...API_FUNCTIONS, 'upkeep', 'topics'] as const;
+const RUN = [...API_FUNCTIONS, 'upkeep', 'topics', 'notify', 'deliver', 'subscriptions'] as const;
 
 describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', () => {
   let dynoxide: Dynoxide;
@@ -48,10 +52,14 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     vi.stubEnv('POWERTOOLS_METRICS_DISABLED', 'true');
     vi.stubEnv('VARVE_BUCKET', 'the-bucket');
     vi.stubEnv('VARVE_TABLE', TABLE);
+    vi.stubEnv('VARVE_QUEUE', 'http://127.0.0.1:1/queue');
     vi.stubEnv('AWS_REGION', client.region);
     vi.stubEnv('AWS_ACCESS_KEY_ID', client.credentials.accessKeyId);
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', client.credentials.secretAccessKey);
-    const template = synthesized({}, (log) => log.addTopic('orders'));
+    const template = synthesized({}, (log, stack) => {
+      log.addTopic('orders');
+      subscribed(log, stack);
+    });
     tableArn = `${Object.keys(template.findResources('AWS::DynamoDB::Table'))[0]}.Arn`;
     bucketArn = `${Object.keys(template.findResources('AWS::S3::Bucket'))[0]}.Arn`;
     allowed = (name) => rightsOf(template, `Log${name[0]!.toUpperCase()}${name.slice(1)}Role`);
@@ -186,6 +194,8 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     expect((await ask('fetch', 'GET', '/api/topics/nowhere/partitions/0/records')).status).toBe(404);
     expect((await ask('fetch', 'GET', '/api/groups/nobody/offsets')).status).toBe(404);
 
+    await deliveries(must);
+
     // Deletions
     await must('admin', 'DELETE', `${at}?before=2`);
     await must('admin', 'DELETE', `${at}?before=latest`);
@@ -216,6 +226,67 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBeGreaterThan(0);
 
     await topicsOfAStack();
+  }
+
+  /** A subscription's life: records of every place, a time that is looked for, a batch that is told again, its end. */
+  async function deliveries(ask: typeof must): Promise<void> {
+    const { notifyFunction } = await import('../../functions/notify.ts');
+    const { deliverFunction } = await import('../../functions/deliver.ts');
+    const env = { VARVE_BUCKET: 'the-bucket', VARVE_TABLE: TABLE };
+    const sent: DeliveryMessage[] = [];
+    const around: DeliveryOptions = {
+      queue: async (message) => void sent.push(message),
+      target: async () => ({ status: 'returned', answer: undefined }),
+      onFailure: async () => {},
+    };
+    recorder.by = 'subscriptions';
+    const log = await openAws({ bucket: 'the-bucket', table: TABLE });
+    const answer = subscriptionResource(async () => ({ log, delivery: log.delivery(around) }));
+    const subscription = { topic: 'orders', name: 'bills', group: 'bills', target: 'f', targetTimeout: 1_000 };
+    const resource = (RequestType: CustomResourceEvent['RequestType'], startingPosition: unknown) => ({
+      ...{ RequestType, ResponseURL: '', StackId: 'stack', RequestId: '1', LogicalResourceId: 'Bills' },
+      ResourceProperties: { Subscription: JSON.stringify({ ...subscription, startingPosition }) },
+    });
+    const { physicalId: PhysicalResourceId } = await answer(resource('Create', 'earliest'));
+    const deliver = deliverFunction(env, around);
+    const run = async () => {
+      recorder.by = 'deliver';
+      const Records = sent.splice(0).map((message) => ({ body: JSON.stringify(message) }));
+      expect(Records.length).toBeGreaterThan(0);
+      await deliver({ Records }, { getRemainingTimeInMillis: () => 100_000 });
+    };
+    await run();
+    const at = '/api/topics/orders/partitions/0/records';
+    for (const bytes of [10, 1_000, 20_000]) {
+      await ask('produce', 'POST', at, { records: [{ value: 'x'.repeat(bytes) }] });
+    }
+    recorder.by = 'notify';
+    const notify = notifyFunction(env, around.queue);
+    const { topicId } = (await log.topics.describe('orders').then(({ id }) => ({ topicId: id })))!;
+    const head = { Keys: { pk: { S: `partition#${topicId}#0` }, sk: { S: 'head' } } };
+    expect(await notify({ Records: [{ dynamodb: head }] })).toEqual({ sent: 1 });
+    await run();
+    await ask('produce', 'POST', at, { records: [{ value: 1 }] });
+    recorder.by = 'notify';
+    expect(await notify({})).toEqual({ sent: 1 });
+    await run();
+    recorder.by = 'subscriptions';
+    await answer({ ...resource('Delete', 'earliest'), PhysicalResourceId });
+    // A time that lies in a chunk, and in a segment
+    const times = [Date.now() + 100_000, Date.now() + 200_000] as const;
+    for (const [i, bytes] of [1_000, 20_000].entries()) {
+      const records = [{ value: 'x'.repeat(bytes), timestamp: times[i] }];
+      await ask('produce', 'POST', at.replace('/0/', '/1/'), { records });
+    }
+    recorder.by = 'subscriptions';
+    for (const [i, timestamp] of times.entries()) {
+      const position = { timestamp };
+      const event = resource('Create', position);
+      const other = { ...subscription, group: `bills-${i}`, startingPosition: position };
+      const made = await answer({ ...event, ResourceProperties: { Subscription: JSON.stringify(other) } });
+      await answer({ ...event, RequestType: 'Delete', PhysicalResourceId: made.physicalId });
+    }
+    await log.close();
   }
 
   /** An append may have rolled the tail, by how fast it came; the next one then leaves an entry in it. */
@@ -278,6 +349,9 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     admin: ['dynamodb:PutItem meta'],
     upkeep: ['dynamodb:PutItem meta'],
     topics: ['dynamodb:PutItem meta'],
+    notify: ['dynamodb:PutItem meta'],
+    deliver: ['dynamodb:PutItem meta', 's3:GetObject compacted', 's3:ListBucket '],
+    subscriptions: ['dynamodb:PutItem meta', 's3:GetObject compacted', 's3:ListBucket '],
   };
 
   it.each(RUN)('are no more than %s uses', (name) => {

@@ -12,11 +12,14 @@ import {
   TABLE_ACTIONS,
 } from './expected-rights.ts';
 import { type Allows, rightsOf } from './policies.ts';
-import { synthesized } from './synthesized.ts';
+import { subscribed, synthesized } from './synthesized.ts';
 
 let template: Template;
 beforeAll(() => {
-  template = synthesized({}, (log) => log.addTopic('orders'));
+  template = synthesized({}, (log, stack) => {
+    log.addTopic('orders');
+    subscribed(log, stack);
+  });
 });
 
 describe.each(FUNCTIONS)('what the function %s may do', (name) => {

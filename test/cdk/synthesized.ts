@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { afterAll } from 'vitest';
 import { buildFunctions } from '../../cdk/build-functions.ts';
 import { BUNDLES } from '../../cdk/bundles.ts';
 import { EventLog, type EventLogProps } from '../../cdk/event-log.ts';
+import { EventLogSource, type EventLogSourceProps } from '../../cdk/event-log-source.ts';
 import { FUNCTIONS } from '../../cdk/routes.ts';
 
 /** No test looks into the bundles that stacks are synthesized with, so any will do: tests that run side by side do not all build. */
@@ -24,6 +26,18 @@ export function freshApp(): App {
   const outdir = mkdtempSync(join(tmpdir(), 'varve-cdk-'));
   folders.push(outdir);
   return new App({ outdir, context: { 'aws:cdk:disable-asset-staging': true } });
+}
+
+/** A function that subscribes to `orders` of the log, with these props beside what it must have. */
+export function subscribed(log: EventLog, stack: Stack, props: Partial<EventLogSourceProps> = {}): lambda.Function {
+  const fn = new lambda.Function(stack, 'Bill', {
+    runtime: lambda.Runtime.NODEJS_24_X,
+    handler: 'index.handler',
+    code: lambda.Code.fromInline('exports.handler = async () => {}'),
+  });
+  const { TRIM_HORIZON: startingPosition } = lambda.StartingPosition;
+  fn.addEventSource(new EventLogSource(log, { topics: ['orders'], group: 'billing', startingPosition, ...props }));
+  return fn;
 }
 
 /** A stack of one log, and what the test does to it before it is synthesized. */
