@@ -164,7 +164,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
       '/api/topics',
       '/api/topics/orders',
       `${at}?from=earliest&limit=10000&max_bytes=3000000`,
-      `${at}?from=latest&wait=300`,
+      `${at}?from=latest&wait=2000`,
       `${at}?from=time:0`,
       `${at.replace('records', 'offsets')}?time=${Date.now()}`,
       `${at.replace('records', 'offsets')}?time=1000`,
