@@ -123,13 +123,8 @@ async function sharesOut(server: ServerProcess, client: Client, assignor: string
   await append(30);
   await shared([last]);
   await allSeen('of one');
-  // Of what came while one died, it or its heir may have had some twice; nobody has anything of the others'.
-  for (const { records } of members) {
-    for (const mine of Map.groupBy(records, ({ partition }) => partition).values()) {
-      const numbers = mine.map(({ offset }) => offset);
-      expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
-    }
-  }
+  // What came while one died may come twice, to its heir or to itself; what was committed before does not.
+  expect(seen().filter((value) => Number(value) < 120)).toHaveLength(120);
   await last.leave(STEP_MS);
 }
 
