@@ -23,7 +23,10 @@ export interface WriterLimits {
   flushBytes: number;
   /** or when the first of it has waited this long, milliseconds. */
   linger: number;
-  /** or at once, when nothing else is under way: for stores whose requests cost nothing but their time. */
+  /**
+   * For stores whose requests cost nothing but their time: who comes alone goes at once, and where several come together they are
+   * waited for half as long as the store last took, at most the linger.
+   */
   eager: boolean;
   /** Accepted and not yet answered, bytes: beyond it appends wait their turn. */
   maxBuffered: number;
@@ -68,6 +71,10 @@ export function createWriter(deps: WriterDeps): Writer {
   let puts = 0;
   /** Appends that a flush has taken and that are not answered yet. */
   let underway = 0;
+  /** Of the last flush: when it began, how long it took, whether it carried a single append. */
+  let begun = 0;
+  let took = 0;
+  let alone = true;
   let due = false;
   let cancelLinger: (() => void) | undefined;
   let closed = false;
@@ -93,13 +100,12 @@ export function createWriter(deps: WriterDeps): Writer {
         });
         pendingBytes += content.size;
         if (pendingBytes >= limits.flushBytes) flushWhenPossible();
-        // Whatever comes at the same time as this one goes with it.
-        else cancelLinger ??= clock.schedule(limits.eager && underway === 0 ? 0 : limits.linger, flushWhenPossible);
+        else cancelLinger ??= clock.schedule(patience(), flushWhenPossible);
       });
     } finally {
       buffered -= size;
       underway--;
-      if (limits.eager && underway === 0 && pending.length > 0) flushWhenPossible();
+      if (underway === 0) rest();
       for (let next = turns[0]; next && fits(next.size); next = turns[0]) {
         turns.shift();
         buffered += next.size;
@@ -107,6 +113,21 @@ export function createWriter(deps: WriterDeps): Writer {
       }
       if (isIdle()) onIdle();
     }
+  }
+
+  /** Milliseconds that what comes now waits for company. Whatever comes in the same moment goes along even with 0. */
+  function patience(): number {
+    if (!limits.eager || underway > 0) return limits.linger;
+    return alone ? 0 : Math.min(limits.linger, took / 2);
+  }
+
+  /** All that was under way is answered: what came meanwhile waits for those who were just answered, who may come again. */
+  function rest(): void {
+    took = clock.monotonic() - begun;
+    if (!limits.eager || pending.length === 0) return;
+    alone = false;
+    cancelLinger?.();
+    cancelLinger = clock.schedule(patience(), flushWhenPossible);
   }
 
   const isIdle = () => buffered === 0 && turns.length === 0;
@@ -126,10 +147,12 @@ export function createWriter(deps: WriterDeps): Writer {
   function flush(): void {
     due = false;
     const taken = pending;
-    underway += taken.length;
     pending = [];
     pendingBytes = 0;
     if (taken.length === 0) return;
+    underway += taken.length;
+    alone = taken.length === 1;
+    begun = clock.monotonic();
 
     const batches: { at: TopicIdPartition; batch: Outgoing }[] = [];
     for (const group of Map.groupBy(taken, ({ at }) => `${at.topicId}#${at.partition}`).values()) {
@@ -141,7 +164,7 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     if (batches.length === 0) return;
 
-    const begun = clock.monotonic();
+    const placed = clock.monotonic();
     const where = place(
       batches.map(({ batch }) => batch.bytes.length),
       deps.prices,
@@ -150,7 +173,7 @@ export function createWriter(deps: WriterDeps): Writer {
     ready.then(
       () => {
         const bytes = batches.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
-        deps.meter.flushed(where, bytes, (clock.monotonic() - begun) / 1000);
+        deps.meter.flushed(where, bytes, (clock.monotonic() - placed) / 1000);
       },
       () => {},
     );
