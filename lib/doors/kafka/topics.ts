@@ -18,13 +18,15 @@ export async function allTopics(log: EventLog): Promise<TopicSummary[]> {
   return found;
 }
 
-/** Looks through all topics: clients know ids only from answers that have names too, so it is rare. */
-export async function topicById(log: EventLog, id: string): Promise<TopicSummary | undefined> {
+/** Those that there are, by id. Looks through all topics once: clients know ids only from answers that have names too, so it is rare. */
+export async function topicsById(log: EventLog, ids: ReadonlySet<string>): Promise<Map<string, TopicSummary>> {
+  const found = new Map<string, TopicSummary>();
+  if (ids.size === 0) return found;
   for await (const page of pages(log)) {
-    const found = page.find((topic) => topic.id === id);
-    if (found) return found;
+    for (const topic of page) if (ids.has(topic.id)) found.set(topic.id, topic);
+    if (found.size === ids.size) break;
   }
-  return undefined;
+  return found;
 }
 
 async function* pages(log: EventLog): AsyncGenerator<TopicSummary[]> {

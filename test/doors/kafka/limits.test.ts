@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { apiVersions } from '../../../lib/doors/kafka/apis/api-versions.ts';
 import { fetch } from '../../../lib/doors/kafka/apis/fetch.ts';
+import { metadata } from '../../../lib/doors/kafka/apis/metadata.ts';
 import { produce } from '../../../lib/doors/kafka/apis/produce.ts';
 import { createBudget } from '../../../lib/doors/kafka/budget.ts';
+import { numberOf } from '../../../lib/doors/kafka/failures.ts';
 import { createFrameCutter } from '../../../lib/doors/kafka/frames.ts';
 import { poll } from '../../support/poll.ts';
 import { connectRaw, type RawClient, startGateway, type TestGateway } from './gateway.ts';
@@ -188,5 +190,23 @@ describe('the end of a connection', () => {
     expect(failure).toBeUndefined();
     expect((await settled).at(-1)!.status).toBe('rejected');
     await gateway.log.close();
+  });
+});
+
+describe('requests that name very many things', () => {
+  test('topics by ids that nobody has are looked for once, all together', async () => {
+    gateway = await startGateway();
+    await gateway.log.topics.create('t');
+    const { id } = await gateway.log.topics.describe('t');
+    const client = await reach();
+    const list = vi.spyOn(gateway.log.topics, 'list');
+    const unknown = Array.from({ length: 5_000 }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
+    const { topics } = await client.call(metadata, 12, {
+      topics: [...unknown, id].map((topicId) => ({ name: null, topicId })),
+    });
+    expect(topics.at(-1)).toMatchObject({ errorCode: 0, name: 't' });
+    expect(topics[0]!.errorCode).toBe(numberOf('UNKNOWN_TOPIC_ID'));
+    expect(list).toHaveBeenCalledTimes(1);
+    client.end();
   });
 });

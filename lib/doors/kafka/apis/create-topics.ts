@@ -70,13 +70,16 @@ export const createTopics = defineApi({
     topics: array(result),
   }),
   async handle({ topics, validateOnly }, call) {
-    const names = topics.map(({ name }) => name);
-    const twice = new Set(names.filter((name, i) => names.indexOf(name) !== i));
+    const names = new Set<string>();
+    const twice = new Set<string>();
+    for (const { name } of topics) (names.has(name) ? twice : names).add(name);
+    const refusedOnce = new Set<string>();
     // One after the other, so that names which collide with each other do.
     const answers: WriteOf<typeof result>[] = [];
     for (const topic of topics) {
       const { name } = topic;
-      if (twice.has(name) && answers.some((answer) => answer.name === name)) continue;
+      if (refusedOnce.has(name)) continue;
+      if (twice.has(name)) refusedOnce.add(name);
       try {
         if (twice.has(name)) throw new VarveError('INVALID_REQUEST', 'A topic is named twice in one request.');
         answers.push({ name, ...(await create(call, topic, validateOnly)) });

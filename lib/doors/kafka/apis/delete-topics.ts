@@ -7,7 +7,7 @@ import { VarveError } from '../../../errors.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failure, NO_ERROR, numberOf } from '../failures.ts';
 import { array, int16, int32, NO_UUID, nullable, since, string, struct, until, uuid } from '../protocol/schema.ts';
-import { topicById } from '../topics.ts';
+import { type TopicSummary, topicsById } from '../topics.ts';
 
 export const deleteTopics = defineApi({
   key: 20,
@@ -39,7 +39,9 @@ export const deleteTopics = defineApi({
       if (distinct.has(key)) twice.add(key);
       distinct.set(key, topic);
     }
-    const responses = [...distinct].map(([key, topic]) => (twice.has(key) ? refuse(topic) : remove(call, topic)));
+    const ids = new Set(asked.flatMap(({ name, topicId }) => (name === null ? [topicId] : [])));
+    const byId = await topicsById(call.gateway.log, ids);
+    const responses = [...distinct].map(([key, topic]) => (twice.has(key) ? refuse(topic) : remove(call, topic, byId)));
     return { responses: await Promise.all(responses) };
   },
 });
@@ -48,14 +50,18 @@ function refuse({ name, topicId }: { name: string | null; topicId: string }) {
   return { name, topicId, errorCode: numberOf('INVALID_REQUEST'), errorMessage: 'A topic is named twice.' };
 }
 
-async function remove({ gateway: { log } }: Call, asked: { name: string | null; topicId: string }) {
+async function remove(
+  { gateway: { log } }: Call,
+  asked: { name: string | null; topicId: string },
+  byId: ReadonlyMap<string, TopicSummary>,
+) {
   let { name, topicId } = asked;
   try {
     if ((name === null) === (topicId === NO_UUID)) {
       throw new VarveError('INVALID_REQUEST', 'Name each topic by its name or by its id.');
     }
     if (name === null) {
-      name = (await topicById(log, topicId))?.name ?? null;
+      name = byId.get(topicId)?.name ?? null;
       if (name === null) {
         return { name, topicId, errorCode: numberOf('UNKNOWN_TOPIC_ID'), errorMessage: 'There is no such topic id.' };
       }

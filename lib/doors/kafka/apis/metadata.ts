@@ -24,7 +24,7 @@ import {
   until,
   uuid,
 } from '../protocol/schema.ts';
-import { allTopics, LEADER_EPOCH, type TopicSummary, topicById } from '../topics.ts';
+import { allTopics, LEADER_EPOCH, type TopicSummary, topicsById } from '../topics.ts';
 
 export const metadata = defineApi({
   key: 3,
@@ -69,9 +69,11 @@ export const metadata = defineApi({
     const { log, config } = call.gateway;
     // In version 0 an empty list asks for all topics.
     const all = topics === null || (call.version === 0 && topics.length === 0);
+    const ids = new Set((topics ?? []).flatMap(({ name, topicId }) => (name === null ? [topicId] : [])));
+    const byId = await topicsById(log, ids);
     const described = all
       ? (await allTopics(log)).map((topic) => partitionsOf(call, topic))
-      : await Promise.all(distinct(topics).map((asked) => describe(call, asked, allowAutoTopicCreation)));
+      : await Promise.all(distinct(topics).map((asked) => describe(call, asked, byId, allowAutoTopicCreation)));
     return {
       brokers: [{ nodeId: config.nodeId, ...call.endpoint, rack: null }],
       clusterId: log.clusterId,
@@ -94,10 +96,15 @@ function distinct(topics: readonly Asked[]): Asked[] {
   return [...new Map(topics.map((topic) => [topic.name ?? topic.topicId, topic])).values()];
 }
 
-async function describe(call: Call, { topicId, name }: Asked, mayCreate: boolean) {
+async function describe(
+  call: Call,
+  { topicId, name }: Asked,
+  byId: ReadonlyMap<string, TopicSummary>,
+  mayCreate: boolean,
+) {
   const { log, config } = call.gateway;
   if (name === null) {
-    const topic = topicId === NO_UUID ? undefined : await topicById(log, topicId);
+    const topic = byId.get(topicId);
     return topic ? partitionsOf(call, topic) : failed(numberOf('UNKNOWN_TOPIC_ID'), null, topicId);
   }
   try {
