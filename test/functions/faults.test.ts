@@ -140,7 +140,7 @@ describe.skipIf(dynoxideMissing !== undefined)('a function whose table fails', (
       const { status, body } = await ask(handler, '1.0', produce(name, records));
 
       expect(status).toBe(207);
-      const failure = { error_code: 50301, retriable: true, message: expect.any(String) };
+      const failure = { error_code: 40301, retriable: false, message: expect.any(String) };
       expect(body.offsets).toMatchObject([{ partition: 0, offset: 0 }, failure, { partition: 2, offset: 0 }, failure]);
       expect(JSON.stringify(body)).not.toContain('secret');
       for (const [partition, latest] of [1, 0, 1].entries())
@@ -161,7 +161,7 @@ describe.skipIf(dynoxideMissing !== undefined)('a function whose table fails', (
       });
 
       expect(status).toBe(200);
-      const failure = { partition: null, offset: null, error_code: 2, error: expect.any(String) };
+      const failure = { partition: null, offset: null, error_code: 1, error: expect.any(String) };
       const appended = (partition: number) => ({ partition, offset: 0, error_code: null, error: null });
       expect(body.offsets).toEqual([appended(0), failure, appended(2), failure]);
       await log.close();
@@ -185,9 +185,9 @@ describe.skipIf(dynoxideMissing !== undefined)('a function whose table fails', (
       expect(status).toBe(200);
       expect(body).toMatchObject([
         { error_code: 200, partition_id: 0, offset: 0 },
-        { error_code: 50301 },
+        { error_code: 40301 },
         { error_code: 200, partition_id: 2, offset: 0 },
-        { error_code: 50301 },
+        { error_code: 40301 },
       ]);
       await log.close();
     });
