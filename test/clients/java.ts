@@ -5,6 +5,8 @@ import type { Client } from './program.ts';
 
 /** Apache Kafka's jars, and the programs of `java/`. */
 export interface Java {
+  /** The folder that holds the jars. */
+  jars: string;
   /** The command and arguments that run a main class. */
   command(main: string, ...args: string[]): [string, ...string[]];
 }
@@ -51,6 +53,7 @@ export function java(flags: readonly string[] = SMALL): Promise<Provided<Java>> 
     });
     const log4j = `-Dlog4j2.configurationFile=file:${here('java/log4j2.properties')}`;
     return {
+      jars: folder,
       command: (main, ...args) => ['java', ...flags, log4j, '-cp', `${classes}:${join(folder, '*')}`, main, ...args],
     };
   });

@@ -1,15 +1,11 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../support/poll.ts';
-import { type ServerProcess, startServer } from '../support/server.ts';
-import { java, TOOLS } from './java.ts';
+import { type Download, unpack } from './download.ts';
+import { java } from './java.ts';
 import { finish, start } from './processes.ts';
 import { python } from './python.ts';
 
-const TUTORIAL_PORT = 9092;
 const kafka = await java();
 const py = await python();
 
@@ -29,41 +25,15 @@ for message in consumer:
     break
 `;
 
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  return new Promise((resolve) => {
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
-}
-
 describe.skipIf('unavailable' in kafka || 'unavailable' in py)('the tutorial, word for word', () => {
-  let folder: string;
-  let server: ServerProcess;
-  /** The words as they are; where the tutorial's port is somebody else's here, with another in its place. */
-  let here9092: (text: string) => string;
-
+  let download: Download;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'varve-tutorial-'));
-    const port = (await isFree(TUTORIAL_PORT)) ? TUTORIAL_PORT : 0;
-    server = await startServer(join(folder, 'data'), { args: ['--kafka-port', String(port)] });
-    here9092 = (text) => text.replaceAll('localhost:9092', `localhost:${server.kafka.split(':')[1]}`);
-    await mkdir(join(folder, 'bin'));
-    if (!('ok' in kafka)) return;
-    for (const [name, main] of Object.entries(TOOLS)) {
-      const line = kafka.ok.command(main).map((word) => `'${word}'`);
-      await writeFile(join(folder, 'bin', name), `#!/bin/sh\nexec ${line.join(' ')} "$@"\n`);
-      await chmod(join(folder, 'bin', name), 0o755);
-    }
+    if ('ok' in kafka) download = await unpack(kafka.ok);
   });
-  afterAll(async () => {
-    await server?.kill();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => download?.close());
 
-  const shell = (line: string, input?: string) =>
-    finish(['sh', '-c', here9092(line)], { cwd: folder, timeout: 110_000, ...(input !== undefined && { input }) });
-  const script = (text: string) => finish(['ok' in py ? py.ok : '', '-W', 'ignore', '-c', here9092(text)]);
+  const shell = (lines: string, input?: string) => download.shell(lines, input);
+  const script = (text: string) => finish(['ok' in py ? py.ok : '', '-W', 'ignore', '-c', download.here9092(text)]);
 
   test("Kafka's own tool makes a topic", async () => {
     expect(await shell(CREATE)).toMatchObject({ code: 0, stdout: 'Created topic test-topic.\n' });
@@ -77,8 +47,8 @@ describe.skipIf('unavailable' in kafka || 'unavailable' in py)('the tutorial, wo
   test('a Streams program filters one topic into another', async () => {
     if (!('ok' in kafka)) throw new Error('unreachable');
     for (const topic of ['input-topic', 'output-topic']) await shell(CREATE.replace('test-topic', topic));
-    const server9092 = here9092('localhost:9092');
-    const program = start(kafka.ok.command('ImportantFilter', server9092, 'filter', join(folder, 'streams')));
+    const broker = download.here9092('localhost:9092');
+    const program = start(kafka.ok.command('ImportantFilter', broker, 'filter', join(download.folder, 'streams')));
     try {
       const lines = ['nothing', 'important news', 'small talk', 'also important'];
       const produced = await shell(
@@ -97,7 +67,7 @@ describe.skipIf('unavailable' in kafka || 'unavailable' in py)('the tutorial, wo
 
   test('what was made is there for HTTP too', async () => {
     const records = await poll('the record', 5_000, async () => {
-      const answer = await fetch(`${server.url}/api/topics/test-topic/partitions/0/records?offset=0`);
+      const answer = await fetch(`${download.server.url}/api/topics/test-topic/partitions/0/records?offset=0`);
       return answer.ok ? await answer.text() : undefined;
     });
     expect(records).toContain('Hello, Kafka!');
