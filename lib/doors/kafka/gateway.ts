@@ -37,6 +37,8 @@ export interface KafkaGateway {
 export interface GatewayLimits extends Pick<ConnectionLimits, 'stalled' | 'unanswered'> {
   /** Besides `max.connections`. */
   connections: number;
+  /** Groups that are coordinated at a time. */
+  groups: number;
   /** Bytes of requests in memory. */
   requestBytes: number;
   /** Bytes of answers that clients have not taken: what one may ask for shrinks towards it. */
@@ -48,6 +50,7 @@ export interface GatewayLimits extends Pick<ConnectionLimits, 'stalled' | 'unans
 const MIB = 1024 * 1024;
 const LIMITS: GatewayLimits = {
   connections: 10_000,
+  groups: 10_000,
   requestBytes: 128 * MIB,
   answerBytes: 96 * MIB,
   mostAnswerBytes: 192 * MIB,
@@ -68,6 +71,7 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
     settings: {
       initialDelay: setting('group.initial.rebalance.delay.ms'),
       maxSize: setting('group.max.size'),
+      maxGroups: bounds.groups,
       minSessionTimeout: setting('group.min.session.timeout.ms'),
       maxSessionTimeout: setting('group.max.session.timeout.ms'),
     },

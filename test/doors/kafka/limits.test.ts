@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { apiVersions } from '../../../lib/doors/kafka/apis/api-versions.ts';
 import { fetch } from '../../../lib/doors/kafka/apis/fetch.ts';
+import { heartbeat } from '../../../lib/doors/kafka/apis/heartbeat.ts';
 import { metadata } from '../../../lib/doors/kafka/apis/metadata.ts';
 import { produce } from '../../../lib/doors/kafka/apis/produce.ts';
 import { createBudget } from '../../../lib/doors/kafka/budget.ts';
@@ -50,6 +51,15 @@ async function topicOf(name: string, records: number): Promise<void> {
   await gateway.log.topics.create(name);
   for (let i = 0; i < records; i++) await gateway.log.append(name, [{ value: Buffer.alloc(MIB - 1_000) }]);
 }
+
+test('groups that somebody only names do not keep others out', async () => {
+  gateway = await startGateway([], { groups: 3 });
+  const client = await reach();
+  const beat = async (groupId: string) =>
+    (await client.call(heartbeat, 3, { groupId, generationId: 1, memberId: 'nobody' })).errorCode;
+  for (let i = 0; i < 5; i++) expect(await beat(`made-up-${i}`)).toBe(numberOf('UNKNOWN_MEMBER_ID'));
+  client.end();
+});
 
 describe('requests in memory', () => {
   test('who holds all of it with requests that never come whole is cut off, and the others are served', async () => {

@@ -45,11 +45,12 @@ export interface Coordinator {
 export interface CoordinatorSettings extends GroupSettings {
   minSessionTimeout: number;
   maxSessionTimeout: number;
+  /** Groups that are held at a time. Those without members make room for others. */
+  maxGroups: number;
 }
 
 /** Milliseconds that a group without members is held on to: who commits once commits again. */
 const LINGER_MS = 10_000;
-const MAX_GROUPS = 10_000;
 const PAGE = 1_000;
 /** The protocol type of consumers; connectors and others have their own. */
 const CONSUMER = 'consumer';
@@ -105,15 +106,29 @@ export function createCoordinator(deps: {
   function linger(id: string, slot: Slot): void {
     slot.cancelLinger();
     slot.cancelLinger = clock.schedule(LINGER_MS, () => {
-      if (slot.group.members.size === 0 && slot.group.state === 'Empty') void slot.held.release();
+      if (isIdle(slot)) void slot.held.release();
       else linger(id, slot);
     });
+  }
+
+  const isIdle = ({ group }: Slot) => group.members.size === 0 && group.state === 'Empty';
+
+  /** Whether one more may be held. Anybody may name groups that do not exist: those must not keep others out. */
+  function hasRoom(): boolean {
+    if (slots.size < settings.maxGroups) return true;
+    for (const [id, slot] of ready) {
+      if (!isIdle(slot)) continue;
+      drop(id, slot);
+      void slot.held.release();
+      return true;
+    }
+    return false;
   }
 
   /** The group, taken if need be; or why that cannot be. */
   async function slotOf(id: string): Promise<Slot | KafkaErrorCode> {
     if (closed) return 'COORDINATOR_NOT_AVAILABLE';
-    if (!slots.has(id) && slots.size >= MAX_GROUPS) return 'COORDINATOR_NOT_AVAILABLE';
+    if (!slots.has(id) && !hasRoom()) return 'COORDINATOR_NOT_AVAILABLE';
     const taken = slots.get(id) ?? take(id);
     slots.set(id, taken);
     try {
