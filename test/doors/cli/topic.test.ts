@@ -20,8 +20,8 @@ test('a topic is created, shown, altered and deleted', async () => {
     stderr: '',
   });
   await door.log.append('orders', [
-    { partition: 1, value: 'a' },
-    { partition: 1, value: 'b' },
+    { partition: 1, key: 'k', value: 'a' },
+    { partition: 1, key: 'k', value: 'b' },
   ]);
   await door.log.deleteRecords('orders', 1, 1);
 
