@@ -95,13 +95,14 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   },
   upkeep: {
     table: [
-      { actions: ['dynamodb:GetItem'], keys: ['meta', 'partition#*'] },
+      // Of groups: whether anybody has been in them lately; those that nobody was in it deletes.
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'partition#*', 'groups', 'lease#*'] },
       { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*'] },
-      { actions: ['dynamodb:Query'], keys: ['topics', 'deletions', 'partition#*', 'chunk#*'] },
+      { actions: ['dynamodb:Query'], keys: ['topics', 'deletions', 'partition#*', 'chunk#*', 'groups', 'group#*'] },
       // It rolls a tail whose entries retention gave up.
       { actions: ['dynamodb:PutItem'], keys: ['meta', 'partition#*'] },
       { actions: ['dynamodb:UpdateItem'], keys: ['deletions', 'partition#*', 'lease#*'] },
-      { actions: ['dynamodb:DeleteItem'], keys: ['deletions', 'partition#*', 'chunk#*'] },
+      { actions: ['dynamodb:DeleteItem'], keys: ['deletions', 'partition#*', 'chunk#*', 'groups', 'group#*'] },
     ],
     objects: [{ actions: ['s3:DeleteObject'], names: ['segments/*'] }],
     listObjects: true,

@@ -133,7 +133,8 @@ const OWN_KEYS: readonly ConfigKey[] = [
     'int',
     '10080',
     { min: 1 },
-    'How long the offsets of a group without members are kept.',
+    'How long the offsets of a group without members are kept, from when it was left; without any, from the last commit.',
+    true,
   ),
   key(
     'offsets.topic.num.partitions',

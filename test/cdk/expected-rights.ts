@@ -95,12 +95,12 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
   },
   upkeep: {
     items: {
-      GetItem: ['meta', 'partition'],
+      GetItem: ['meta', 'partition', 'groups', 'lease'],
       BatchGetItem: ['partition'],
-      Query: ['topics', 'deletions', 'partition', 'chunk'],
+      Query: ['topics', 'deletions', 'partition', 'chunk', 'groups', 'group'],
       PutItem: ['meta', 'partition'],
       UpdateItem: ['deletions', 'partition', 'lease'],
-      DeleteItem: ['deletions', 'partition', 'chunk'],
+      DeleteItem: ['deletions', 'partition', 'chunk', 'groups', 'group'],
     },
     objects: { DeleteObject: ['segments'] },
     bucket: ['ListBucket'],

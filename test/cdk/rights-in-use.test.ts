@@ -213,6 +213,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     await must('produce', 'POST', at, records(blob(20_000)));
     await must('produce', 'POST', at, records(blob(1_000)));
     if (!(await isChunkInTail())) await must('produce', 'POST', at, records(blob(1_000)));
+    await leaveGroup();
     recorder.by = 'upkeep';
     const at0 = { bucket: 'the-bucket', table: TABLE };
     const log = await openAws({ ...at0, upkeep: { grace: 0, wait: 0, sweepEvery: 0 } });
@@ -287,6 +288,17 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
       await answer({ ...event, RequestType: 'Delete', PhysicalResourceId: made.physicalId });
     }
     await log.close();
+  }
+
+  /** A group whose holder was silent for ages. */
+  async function leaveGroup(): Promise<void> {
+    recorder.by = 'admin';
+    const catalog = await openDynamodb({ client: {}, table: TABLE, clock: systemClock, random: systemRandom });
+    const { id: topicId } = (await catalog.topics.get('orders'))!;
+    await catalog.groups.commit('left', 1, [{ topic: 'orders', topicId, partition: 0, offset: 1 }]);
+    const lease = await catalog.leases.acquire('group#left', 'consumer:gone', 0, 1);
+    await catalog.leases.release(lease!);
+    await catalog.close();
   }
 
   /** An append may have rolled the tail, by how fast it came; the next one then leaves an entry in it. */

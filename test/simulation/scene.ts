@@ -65,6 +65,7 @@ function withoutLease(catalog: Catalog, names: readonly string[]): Catalog {
       renew: (lease, expires) => leases.renew(lease, expires),
       release: async (lease) => (names.includes(lease.name) ? undefined : leases.release(lease)),
       get: (name) => leases.get(name),
+      last: (name) => leases.last(name),
     },
   };
 }

@@ -44,15 +44,15 @@ export async function takeUnder(deps: LeaseDeps, slot: Lease, group: string): Pr
 /** Undefined while somebody holds it. What was taken under a slot that is gone is free; its epoch goes on rising. */
 async function acquireGroup(deps: LeaseDeps, group: string, owner: string, expires: number) {
   const { leases, clock } = deps;
-  const acquire = () => leases.acquire(nameOf(group), owner, clock.now(), expires);
+  const acquire = () => leases.acquire(leaseName(group), owner, clock.now(), expires);
   const lease = await acquire();
   if (lease) return lease;
-  const holder = await leases.get(nameOf(group));
+  const holder = await leases.get(leaseName(group));
   const [, epoch, name] = UNDER.exec(holder?.owner ?? '') ?? [];
   if (!holder || name === undefined) return undefined;
   const slot = await leases.get(name);
   if (slot && slot.epoch === Number(epoch) && slot.expires >= clock.now()) return undefined;
-  await leases.release(holder);
+  await leases.release({ ...holder, expires: slot?.epoch === Number(epoch) ? slot.expires : clock.now() });
   return acquire();
 }
 
@@ -71,10 +71,10 @@ export async function withGroup<T>(
       try {
         return await act(lease.epoch);
       } finally {
-        await leases.release(lease).catch(() => {});
+        await leases.release({ ...lease, expires: clock.now() }).catch(() => {});
       }
     }
-    const holder = await leases.get(nameOf(group));
+    const holder = await leases.get(leaseName(group));
     if (holder && !holder.owner.startsWith(ADMIN)) throw nonEmpty(group);
     if (clock.monotonic() > until) {
       throw new VarveError('REQUEST_TIMED_OUT', `The group "${group}" is being changed by others: try again.`);
@@ -96,6 +96,7 @@ export function ownerName(kind: string, random: Random): string {
   return kind + Buffer.from(random(12)).toString('hex');
 }
 
-function nameOf(group: string): string {
+/** Of the lease that whoever holds a group has. */
+export function leaseName(group: string): string {
   return `group#${group}`;
 }

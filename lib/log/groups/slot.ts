@@ -93,7 +93,7 @@ export function createSlot(deps: LeaseDeps, number: number): Slot {
           lost: end.signal,
           holds: () => !end.signal.aborted && kept.holds(),
           release() {
-            released ??= leases.release(lease).catch(() => {});
+            released ??= leases.release({ ...lease, expires: clock.now() }).catch(() => {});
             end.abort();
             return released;
           },

@@ -5,8 +5,9 @@ import type { Catalog } from '../../stores/catalog/catalog.ts';
 import type { Lease } from '../../stores/catalog/leases.ts';
 import type { Head, TopicIdPartition } from '../../stores/catalog/partitions.ts';
 import type { ObjectStore } from '../../stores/objects/objects.ts';
-import type { BrokerConfig } from '../broker-config.ts';
+import { type BrokerConfig, brokerValue } from '../broker-config.ts';
 import { topicRetention } from '../topic-config.ts';
+import { expireGroups } from './expire.ts';
 import { eachAtOnce, grouped, type Place, placesOf } from './places.ts';
 import { dueLogStart } from './retain.ts';
 import { createSweeper, type SweepRules, type Swept } from './sweep.ts';
@@ -19,6 +20,8 @@ export interface UpkeepReport {
   partitions: number;
   /** Partitions whose log start was raised. */
   raised: number;
+  /** Groups that were forgotten, because nobody was in them for `offsets.retention.minutes`. */
+  expired: number;
   /** Level-0 segments that were old enough to be looked at, and how many of them were deleted, because nothing points to them. */
   candidates: number;
   deleted: number;
@@ -82,6 +85,9 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
   const { partitions, leases, topics } = catalog;
   const sweeper = createSweeper(deps);
   const owner = Buffer.from(random(8)).toString('hex');
+  /** What no process could be asked for before this log was opened must not count as silence where no other process writes. */
+  const since = catalog.shared ? 0 : clock.now();
+  const offsetsRetention = Number(brokerValue(brokerConfig, 'offsets.retention.minutes')) * 60_000;
   let isBusy = false;
 
   async function run({ budget = BUDGET_MS, signal }: UpkeepOptions = {}): Promise<UpkeepReport> {
@@ -90,6 +96,7 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
       elsewhere: false,
       partitions: 0,
       raised: 0,
+      expired: 0,
       candidates: 0,
       deleted: 0,
       failed: 0,
@@ -116,7 +123,7 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
         return;
       }
       await attempt(() => purge(goesOn));
-      await attempt(() => sweepWhenDue(report, goesOn, signal));
+      await attempt(() => sweepWhenDue(report, goesOn, attempt, signal));
       await attempt(() => visitAll(report, goesOn, attempt));
       if (lease) await leases.release(lease);
     });
@@ -133,12 +140,22 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
     while (goesOn() && (await topics.purge(clock.now() - rules.grace)));
   }
 
-  async function sweepWhenDue(report: UpkeepReport, goesOn: () => boolean, signal?: AbortSignal): Promise<void> {
+  /** What costs a request for each segment, partition or group. */
+  async function sweepWhenDue(
+    report: UpkeepReport,
+    goesOn: () => boolean,
+    attempt: (work: () => Promise<void>) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (!goesOn()) return;
     // It is kept: its expiry is when the next sweep is due, whoever does it.
     const lease = rules.sweepEvery > 0 ? await take('sweep', rules.sweepEvery) : undefined;
     if (!lease && rules.sweepEvery > 0) return;
     let swept: Swept | undefined;
+    await attempt(async () => {
+      const expiry = { groups: catalog.groups, leases, clock, random, shared: catalog.shared };
+      report.expired = await expireGroups(expiry, offsetsRetention, since, goesOn);
+    });
     try {
       swept = await sweeper.sweep(rules, goesOn, signal);
       report.candidates = swept.candidates;

@@ -15,9 +15,12 @@ export interface Leases {
   /** Undefined when it was taken over. */
   renew(lease: Lease, expires: number): Promise<Lease | undefined>;
 
-  /** Frees it and keeps its epoch. No effect when it was taken over. */
+  /** Frees it and keeps its epoch, and the expiry that is given as when it was last held. No effect when it was taken over. */
   release(lease: Lease): Promise<void>;
 
   /** Undefined when it is free; one that expired is still shown. */
   get(name: string): Promise<Lease | undefined>;
+
+  /** As it was held last, whether it is held, expired or released since; undefined when nobody is known to have held it. */
+  last(name: string): Promise<Omit<Lease, 'owner'> | undefined>;
 }

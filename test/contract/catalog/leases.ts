@@ -76,6 +76,8 @@ export function leasesContract(subject: () => Subject): void {
       await leases.release(lease);
 
       expect(await leases.get(lease.name)).toBeUndefined();
+      expect(await leases.last(lease.name)).toEqual({ name: lease.name, epoch: 1, expires: lease.expires });
+      expect(await leases.last(freshName('lease'))).toBeUndefined();
       expect(await leases.renew(lease, 9_000)).toBeUndefined();
       expect(await leases.acquire(lease.name, 'b', 1_001, 3_000)).toMatchObject({ owner: 'b', epoch: 2 });
     });

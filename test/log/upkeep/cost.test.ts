@@ -98,8 +98,8 @@ describe.skipIf(dynoxideMissing)(`upkeep over DynamoDB${dynoxideMissing ? ` (${d
       // One to ask what it refers to, one before its chunks.
       GetItem: 2 * partitions,
       BatchGetItem: 1,
-      // Deletions, topics twice, the pages of the one that has some, twice; sixteen keys of chunks each.
-      Query: 1 + 2 + 2 + 16 * partitions,
+      // Deletions, groups, topics twice, the pages of the one that has some, twice; sixteen keys of chunks each.
+      Query: 1 + 1 + 2 + 2 + 16 * partitions,
     });
   });
 

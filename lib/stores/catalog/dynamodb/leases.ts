@@ -3,11 +3,13 @@ import { type Engine, insist, obtain } from './engine.ts';
 import { key } from './keys.ts';
 import type { Item } from './table.ts';
 
-/** `o` owner (absent: free), `ep` epoch, `ex` expiry. A lease that was released keeps its item, and with it its epoch. */
+/** `o` owner (absent: free), `ep` epoch, `ex` expiry. A lease that was released keeps its epoch and its expiry. */
 export function leases(engine: Engine): Leases {
   const { table } = engine;
   const held = '#o = :me AND ep = :ep';
   const names = { '#o': 'o' };
+
+  const read = (name: string) => obtain(engine, () => table.get(key.lease(name), { consistent: true }));
 
   return {
     async acquire(name, owner, now, expires) {
@@ -40,20 +42,26 @@ export function leases(engine: Engine): Leases {
       return lease?.owner === owner && lease.epoch === epoch ? lease : undefined;
     },
 
-    async release({ name, owner, epoch }) {
+    async release({ name, owner, epoch, expires }) {
       await insist(engine, () =>
         table.update({
           key: key.lease(name),
-          update: 'REMOVE #o, ex',
+          update: 'SET ex = :ex REMOVE #o',
           condition: held,
           names,
-          values: { ':me': owner, ':ep': epoch },
+          values: { ':me': owner, ':ep': epoch, ':ex': expires },
         }),
       );
     },
 
     async get(name) {
-      return decode(name, await obtain(engine, () => table.get(key.lease(name), { consistent: true })));
+      return decode(name, await read(name));
+    },
+
+    async last(name) {
+      const item = await read(name);
+      // Earlier versions forgot the expiry with the release.
+      return item?.ex === undefined ? undefined : { name, epoch: Number(item.ep), expires: Number(item.ex) };
     },
   };
 }

@@ -55,7 +55,7 @@ export const EFFECTS = {
     list: 'read',
     delete: 'write',
   },
-  leases: { acquire: 'write', renew: 'write', release: 'write', get: 'read' },
+  leases: { acquire: 'write', renew: 'write', release: 'write', get: 'read', last: 'read' },
   producers: { allocate: 'write' },
   subscriptions: { put: 'write', list: 'read', delete: 'write', state: 'read', swap: 'write' },
 } as const satisfies { [Port in keyof Core]: Record<keyof Core[Port], 'read' | 'write'> };

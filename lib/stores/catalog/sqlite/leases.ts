@@ -5,8 +5,9 @@ import type { Sync } from './sync.ts';
 type Row = Omit<Lease, 'owner' | 'expires'> & { owner: string | null; expires: number | null };
 
 export function openLeases(db: Database): Sync<Leases> {
+  const rowOf = (name: string) => db.get<Row>('SELECT * FROM leases WHERE name = ?', name);
   const get = (name: string): Lease | undefined => {
-    const row = db.get<Row>('SELECT * FROM leases WHERE name = ?', name);
+    const row = rowOf(name);
     if (!row || row.owner === null || row.expires === null) return undefined;
     return { name, owner: row.owner, epoch: row.epoch, expires: row.expires };
   };
@@ -38,7 +39,8 @@ export function openLeases(db: Database): Sync<Leases> {
 
     release(lease) {
       db.run(
-        'UPDATE leases SET owner = NULL, expires = NULL WHERE name = ? AND owner = ? AND epoch = ?',
+        'UPDATE leases SET owner = NULL, expires = ? WHERE name = ? AND owner = ? AND epoch = ?',
+        lease.expires,
         lease.name,
         lease.owner,
         lease.epoch,
@@ -46,5 +48,11 @@ export function openLeases(db: Database): Sync<Leases> {
     },
 
     get,
+
+    last(name) {
+      const row = rowOf(name);
+      // Earlier versions forgot the expiry with the release.
+      return row && row.expires !== null ? { name, epoch: row.epoch, expires: row.expires } : undefined;
+    },
   };
 }

@@ -129,7 +129,7 @@ const TABLES = `
 
   CREATE TABLE leases (
     name    TEXT PRIMARY KEY,
-    owner   TEXT,                     -- null, like expires, when released
+    owner   TEXT,                     -- null when released; so is expires, by earlier versions
     epoch   INTEGER NOT NULL,
     expires INTEGER
   ) STRICT, WITHOUT ROWID;
