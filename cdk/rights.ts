@@ -87,7 +87,8 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
       { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*', 'group#*'] },
       { actions: ['dynamodb:Query'], keys: ['subscriptions', 'subscription#*', 'partition#*'] },
       { actions: ['dynamodb:PutItem'], keys: ['meta', 'groups', 'subscriptions', 'subscription#*'] },
-      { actions: ['dynamodb:UpdateItem'], keys: ['group#*'] },
+      // It says of a group that its subscription left it.
+      { actions: ['dynamodb:UpdateItem'], keys: ['group#*', 'lease#*'] },
       { actions: ['dynamodb:DeleteItem'], keys: ['subscriptions', 'subscription#*'] },
     ],
     objects: [{ actions: ['s3:GetObject'], names: ['segments/*', 'compacted/*'] }],
@@ -98,7 +99,10 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
       // Of groups: whether anybody has been in them lately; those that nobody was in it deletes.
       { actions: ['dynamodb:GetItem'], keys: ['meta', 'partition#*', 'groups', 'lease#*'] },
       { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*'] },
-      { actions: ['dynamodb:Query'], keys: ['topics', 'deletions', 'partition#*', 'chunk#*', 'groups', 'group#*'] },
+      {
+        actions: ['dynamodb:Query'],
+        keys: ['topics', 'deletions', 'partition#*', 'chunk#*', 'groups', 'group#*', 'subscriptions'],
+      },
       // It rolls a tail whose entries retention gave up.
       { actions: ['dynamodb:PutItem'], keys: ['meta', 'partition#*'] },
       { actions: ['dynamodb:UpdateItem'], keys: ['deletions', 'partition#*', 'lease#*'] },

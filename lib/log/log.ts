@@ -221,7 +221,7 @@ export function createLog(deps: LogDeps): EventLog {
     clusterId: catalog.clusterId,
     topics,
     groups: createGroupAdmin({ catalog, clock, random }),
-    subscriptions: createSubscriptionAdmin({ catalog, resolve }),
+    subscriptions: createSubscriptionAdmin({ catalog, clock, random, resolve }),
 
     async append(topic, records, options) {
       const answers = await log.appendSettled(topic, records, options);

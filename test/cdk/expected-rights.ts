@@ -97,7 +97,7 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
     items: {
       GetItem: ['meta', 'partition', 'groups', 'lease'],
       BatchGetItem: ['partition'],
-      Query: ['topics', 'deletions', 'partition', 'chunk', 'groups', 'group'],
+      Query: ['topics', 'deletions', 'partition', 'chunk', 'groups', 'group', 'subscriptions'],
       PutItem: ['meta', 'partition'],
       UpdateItem: ['deletions', 'partition', 'lease'],
       DeleteItem: ['deletions', 'partition', 'chunk', 'groups', 'group'],
@@ -132,7 +132,7 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
       BatchGetItem: ['partition', 'group'],
       Query: ['partition', 'subscriptions', 'subscription'],
       PutItem: ['meta', 'groups', 'subscriptions', 'subscription'],
-      UpdateItem: ['group'],
+      UpdateItem: ['group', 'lease'],
       DeleteItem: ['subscriptions', 'subscription'],
     },
     objects: { GetObject: ['segments', 'compacted'] },

@@ -83,6 +83,13 @@ export async function withGroup<T>(
   }
 }
 
+/** Has the group count as held until `until`, for who acts in it without its lease. No effect while somebody holds it. */
+export async function countAsHeld({ leases, clock, random }: LeaseDeps, group: string, until: number): Promise<void> {
+  const now = clock.now();
+  const lease = await leases.acquire(leaseName(group), ownerName(ADMIN, random), now, now + LEASE_MS);
+  if (lease) await leases.release({ ...lease, expires: until });
+}
+
 export function nonEmpty(group: string): VarveError {
   return new VarveError('NON_EMPTY_GROUP', `A consumer of the group "${group}" is running: close it first.`);
 }

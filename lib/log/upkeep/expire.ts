@@ -1,13 +1,11 @@
 import { VarveError } from '../../errors.ts';
-import type { Groups } from '../../stores/catalog/groups.ts';
+import type { Catalog } from '../../stores/catalog/catalog.ts';
 import { leaseName, withGroup } from '../groups/group-lease.ts';
 import type { LeaseDeps } from '../groups/kept-lease.ts';
 import { eachAtOnce } from './places.ts';
 
-export interface ExpiryDeps extends LeaseDeps {
-  groups: Groups;
-  /** Whether others share the catalog, so that several are asked for at once. */
-  shared: boolean;
+export interface ExpiryDeps extends Omit<LeaseDeps, 'leases'> {
+  catalog: Catalog;
 }
 
 const GROUPS = 1_000;
@@ -15,7 +13,8 @@ const GROUPS = 1_000;
 /**
  * Forgets the groups that nobody has held for `retention` milliseconds (KIP-211), counted from `since` at the earliest. Whoever coordinates a
  * group, consumes in it or commits for it holds its lease, so when that was last to expire is when the group was left, or the last
- * commit of those that only commit. A group that was taken since it was looked at stays. How many were forgotten.
+ * commit of those that only commit. A group that was taken since it was looked at stays, and so does that of a subscription, whose
+ * deliveries commit without the lease. How many were forgotten.
  */
 export async function expireGroups(
   deps: ExpiryDeps,
@@ -23,7 +22,9 @@ export async function expireGroups(
   since: number,
   goesOn: () => boolean,
 ): Promise<number> {
-  const { groups, leases, clock } = deps;
+  const { catalog, clock } = deps;
+  const { groups, leases, subscriptions } = catalog;
+  const leaseDeps = { ...deps, leases };
   let expired = 0;
 
   async function look(group: string): Promise<void> {
@@ -32,15 +33,18 @@ export async function expireGroups(
     const begun = last && last.expires < Number.MAX_SAFE_INTEGER;
     if (begun && Math.max(last.expires, since) + retention > clock.now()) return;
     // Where nobody is known to have held it, or its gateway fell silent, the time begins with this look.
-    const forgotten = await withGroup(deps, group, async (generation) => {
-      return begun && generation === last.epoch + 1 && groups.delete(group);
+    const forgotten = await withGroup(leaseDeps, group, async (generation) => {
+      if (!begun || generation !== last.epoch + 1) return false;
+      // Asked last, for those that were made since the run began. Where there is one, the time begins anew.
+      const isSubscribed = (await subscriptions.list()).some((one) => one.group === group);
+      return !isSubscribed && groups.delete(group);
     }).catch(passIfHeld);
     if (forgotten) expired += 1;
   }
 
   for (let after = ''; goesOn(); ) {
     const page = await groups.list({ after, limit: GROUPS });
-    await eachAtOnce(page, deps.shared, look);
+    await eachAtOnce(page, catalog.shared, look);
     if (page.length < GROUPS) break;
     after = page.at(-1)!;
   }

@@ -153,8 +153,7 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
     if (!lease && rules.sweepEvery > 0) return;
     let swept: Swept | undefined;
     await attempt(async () => {
-      const expiry = { groups: catalog.groups, leases, clock, random, shared: catalog.shared };
-      report.expired = await expireGroups(expiry, offsetsRetention, since, goesOn);
+      report.expired = await expireGroups({ catalog, clock, random }, offsetsRetention, since, goesOn);
     });
     try {
       swept = await sweeper.sweep(rules, goesOn, signal);

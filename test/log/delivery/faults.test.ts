@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { deliverThroughFaults } from './faults.ts';
 
-/** `npm run prove -- delivery` runs 20. */
-const SEEDS = [1, 2];
+/** In each of these every fault happens. `npm run prove -- delivery` runs 20. */
+const SEEDS = [2, 8];
 
 describe('deliverers that are killed, messages lost, doubled and late, stores that fail', () => {
   it.each(SEEDS)('skip no record and keep the order: seed %i', async (seed) => {
