@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Most of a test's time is waiting: for disks, timers and other processes.
+    maxWorkers: '100%',
   },
 });

@@ -32,6 +32,7 @@ const ENVIRONMENT = {
   AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
   VARVE_BUCKET: 'bucket',
   VARVE_TABLE: 'table',
+  VARVE_QUEUE: 'https://sqs.us-east-1.amazonaws.com/123456789012/deliveries',
 };
 
 interface Times {
