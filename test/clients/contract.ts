@@ -135,7 +135,9 @@ async function comesBack(server: ServerProcess, client: Client): Promise<void> {
   const topic = await newTopic(server, 4);
   const member = (instance: string) =>
     joinGroup(server, client, topic, { group: topic, instance, session: LONG_SESSION_MS });
-  const [first, other] = [member('first'), member('other')];
+  const first = member('first');
+  await until('4 partitions of 1', [first], () => first.assigned.length === 4);
+  const other = member('other');
   const both = [first, other];
   await until('4 partitions shared by 2', both, () => both.every(({ assigned }) => assigned.length === 2));
   const append = async () => {
