@@ -1,6 +1,7 @@
 /**
  * What Apache Kafka 4.3.1 answers to requests that are wrong, or at the edge: codes as in its KafkaApis, ConfigHelper and group coordinator.
  */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alterConfigs } from '../../../lib/doors/kafka/apis/alter-configs.ts';
 import { apiVersions } from '../../../lib/doors/kafka/apis/api-versions.ts';
@@ -60,6 +61,24 @@ describe('Metadata', () => {
       expect(topics.map(({ errorCode }) => errorCode)).toEqual(Array(2).fill(code('INVALID_TOPIC_EXCEPTION')));
     },
   );
+
+  test('takes no topic ids before version 12, and no topics without names', async () => {
+    const topicId = randomUUID();
+    for (const asked of [
+      { name: null, topicId },
+      { name: 'named', topicId },
+    ]) {
+      const { topics, brokers } = await client.call(metadata, 10, {
+        topics: [asked, { name: 'other', topicId: NO_UUID }],
+      });
+      const errorCode = numberOf('INVALID_REQUEST');
+      expect(topics).toMatchObject([
+        { name: asked.name ?? '', errorCode },
+        { name: 'other', errorCode },
+      ]);
+      expect(brokers).toEqual([]);
+    }
+  });
 
   test('answers once for a topic that is named twice', async () => {
     const { topics } = await ask(['named-twice', 'named-twice'], true);

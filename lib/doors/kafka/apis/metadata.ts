@@ -3,7 +3,8 @@
  *
  * One gateway leads all partitions: any gateway can serve any of them, the leader is where a partition's clients meet.
  * Topics are created when they are asked for, unless the request (KIP-204) or `auto.create.topics.enable` forbids it, and can be
- * used at once. Topic ids since version 10 (KIP-516); by id alone since 12. Leader epochs are always 0. What may
+ * used at once. Topic ids since version 10 (KIP-516), but topics may be asked for by id
+ * only since 12, and by name before that: otherwise all that was asked for is INVALID_REQUEST. Leader epochs are always 0. What may
  * be done to topics, and to the cluster, is told when it is asked for (KIP-430). A name that no topic can have is INVALID_TOPIC_EXCEPTION whether it may be created or not.
  */
 import { VarveError } from '../../../errors.ts';
@@ -67,6 +68,10 @@ export const metadata = defineApi({
   async handle(request, call) {
     const { topics, allowAutoTopicCreation } = request;
     const { log, config } = call.gateway;
+    if (call.version < 12 && topics?.some(({ name, topicId }) => name === null || topicId !== NO_UUID)) {
+      const refused = topics.map(({ name, topicId }) => failed(numberOf('INVALID_REQUEST'), name ?? '', topicId));
+      return { brokers: [], topics: refused };
+    }
     // In version 0 an empty list asks for all topics.
     const all = topics === null || (call.version === 0 && topics.length === 0);
     const ids = new Set((topics ?? []).flatMap(({ name, topicId }) => (name === null ? [topicId] : [])));
