@@ -6,6 +6,12 @@ z.config(z.locales.en());
 
 const wellFormed = z.string().check(z.refine((text) => text.isWellFormed(), 'must be text that UTF-8 can hold'));
 const oneOrMore = <T extends z.ZodMiniType>(value: T) => z.union([value, z.null(), z.array(z.nullable(value))]);
+// Said before the library drops it, which it does without a word.
+const nameable = z.custom<Record<string, unknown>>(
+  (given) => !Object.hasOwn(Object(given), '__proto__'),
+  'cannot have the name __proto__',
+);
+const byName = <T extends z.ZodMiniType>(value: T) => z.pipe(nameable, z.record(z.string(), value));
 
 /** A record as the HTTP door takes it, and as `varve consume` prints it: checked here, where the line is known. */
 const recordSchema = z
@@ -14,8 +20,8 @@ const recordSchema = z
     key_base64: z.optional(z.base64()),
     value: z.optional(z.unknown()),
     value_base64: z.optional(z.base64()),
-    headers: z.optional(z.record(z.string(), oneOrMore(wellFormed))),
-    headers_base64: z.optional(z.record(z.string(), oneOrMore(z.base64()))),
+    headers: z.optional(byName(oneOrMore(wellFormed))),
+    headers_base64: z.optional(byName(oneOrMore(z.base64()))),
     partition: z.optional(z.int().check(z.gte(0))),
     timestamp: z.optional(z.union([z.int().check(z.gte(0)), z.iso.datetime({ offset: true })])),
     offset: z.optional(z.int()),

@@ -4,6 +4,12 @@ import type { AppendRecord, Bytes } from '../../../log/event-log.ts';
 const wellFormed = z.string().check(z.refine((text) => text.isWellFormed(), 'must be text that UTF-8 can hold'));
 const time = z.union([z.int().check(z.gte(0)), z.iso.datetime({ offset: true })]);
 const oneOrMore = <T extends z.ZodMiniType>(value: T) => z.union([value, z.null(), z.array(z.nullable(value))]);
+// Said before the library drops it, which it does without a word.
+const nameable = z.custom<Record<string, unknown>>(
+  (given) => !Object.hasOwn(Object(given), '__proto__'),
+  'cannot have the name __proto__',
+);
+const byName = <T extends z.ZodMiniType>(value: T) => z.pipe(nameable, z.record(z.string(), value));
 
 /** A record as people write it. Whatever is read from a partition may be written back as it came, without its offset. */
 export const recordSchema = z
@@ -12,8 +18,8 @@ export const recordSchema = z
     key_base64: z.optional(z.base64()),
     value: z.optional(z.unknown()),
     value_base64: z.optional(z.base64()),
-    headers: z.optional(z.record(z.string(), oneOrMore(wellFormed))),
-    headers_base64: z.optional(z.record(z.string(), oneOrMore(z.base64()))),
+    headers: z.optional(byName(oneOrMore(wellFormed))),
+    headers_base64: z.optional(byName(oneOrMore(z.base64()))),
     partition: z.optional(z.int().check(z.gte(0))),
     timestamp: z.optional(time),
   })
