@@ -73,10 +73,10 @@ def consume(options):
             mine.difference_update(one.partition for one in revoked)
             lines.say(assigned=sorted(mine))
 
-    # A leader that assigns before it knows the topic's partitions assigns none, and takes that for good when it hears of them before
-    # its SyncGroup is answered.
-    consumer.partitions_for_topic(options.topic)
     consumer.subscribe([options.topic], listener=Listener())
+    # A leader that hears of the topic's partitions only after it has subscribed and joined joins again, and when a poll ends before
+    # that join does, its outcome is lost for good (kafka-python 3.0.12): it must know them before it joins.
+    consumer.topics()
     while not ended.is_set():
         messages = [message for batch in consumer.poll(timeout_ms=200).values() for message in batch]
         if not messages:
