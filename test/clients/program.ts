@@ -70,8 +70,6 @@ export interface Producing {
 /** A client that consumes. */
 export interface Consuming {
   readonly assigned: readonly number[];
-  /** How often its partitions have changed. */
-  readonly assignments: number;
   /** In the order in which they came. */
   readonly records: readonly WireReceived[];
   /** The end of what it printed to its standard error. */
@@ -110,22 +108,17 @@ export function produce({ name, program }: Client, options: ProduceOptions): Pro
 
 export function consume({ name, program }: Client, options: ConsumeOptions): Consuming {
   let assigned: number[] = [];
-  let assignments = 0;
   const records: WireReceived[] = [];
   const talk = converse([...program, 'consume', JSON.stringify(options)], (text) => {
     const line = JSON.parse(text) as Heard;
     if ('records' in line) records.push(...line.records);
     else {
       assigned = line.assigned;
-      assignments++;
     }
   });
   return {
     get assigned() {
       return assigned;
-    },
-    get assignments() {
-      return assignments;
     },
     records,
     complaints: talk.complaints,
