@@ -1,6 +1,7 @@
 import { VarveError } from '../errors.ts';
 import { type ConfigKey, type ConfigRule, checkedValue, entryOf, synonymsIn } from './config-key.ts';
-import { TOPIC_CONFIG_KEYS, type TopicConfig, type TopicConfigKey } from './topic-config.ts';
+import type { TopicConfig } from './topic-config.ts';
+import { TOPIC_CONFIG_KEYS, type TopicConfigKey } from './topic-config-keys.ts';
 import type { ConfigEntry } from './topics.ts';
 
 /** The configuration of a whole log, by Kafka's names for a broker's. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { brokerConfigEntries, parseBrokerConfig } from '../../lib/log/broker-config.ts';
-import { changedConfig, configEntries, TOPIC_CONFIG_KEYS, topicSettings } from '../../lib/log/topic-config.ts';
+import { changedConfig, configEntries, topicSettings } from '../../lib/log/topic-config.ts';
+import { TOPIC_CONFIG_KEYS } from '../../lib/log/topic-config-keys.ts';
 
 const standard = parseBrokerConfig([]);
 const LONG_MAX = '9223372036854775807';
