@@ -39,6 +39,8 @@ export interface GatewayLimits extends Pick<ConnectionLimits, 'stalled' | 'unans
   connections: number;
   /** Groups that are coordinated at a time. */
   groups: number;
+  /** Bytes of what their members say and are told, and of the ids that were given to some. */
+  groupBytes: number;
   /** Bytes of requests in memory. */
   requestBytes: number;
   /** Bytes of answers that clients have not taken: what one may ask for shrinks towards it. */
@@ -51,6 +53,7 @@ const MIB = 1024 * 1024;
 const LIMITS: GatewayLimits = {
   connections: 10_000,
   groups: 10_000,
+  groupBytes: 64 * MIB,
   requestBytes: 128 * MIB,
   answerBytes: 96 * MIB,
   mostAnswerBytes: 192 * MIB,
@@ -72,6 +75,7 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
       initialDelay: setting('group.initial.rebalance.delay.ms'),
       maxSize: setting('group.max.size'),
       maxGroups: bounds.groups,
+      maxBytes: bounds.groupBytes,
       minSessionTimeout: setting('group.min.session.timeout.ms'),
       maxSessionTimeout: setting('group.max.session.timeout.ms'),
     },

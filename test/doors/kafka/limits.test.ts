@@ -6,8 +6,11 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { apiVersions } from '../../../lib/doors/kafka/apis/api-versions.ts';
 import { fetch } from '../../../lib/doors/kafka/apis/fetch.ts';
 import { heartbeat } from '../../../lib/doors/kafka/apis/heartbeat.ts';
+import { joinGroup } from '../../../lib/doors/kafka/apis/join-group.ts';
+import { leaveGroup } from '../../../lib/doors/kafka/apis/leave-group.ts';
 import { metadata } from '../../../lib/doors/kafka/apis/metadata.ts';
 import { produce } from '../../../lib/doors/kafka/apis/produce.ts';
+import { syncGroup } from '../../../lib/doors/kafka/apis/sync-group.ts';
 import { createBudget } from '../../../lib/doors/kafka/budget.ts';
 import { numberOf } from '../../../lib/doors/kafka/failures.ts';
 import { createFrameCutter } from '../../../lib/doors/kafka/frames.ts';
@@ -58,6 +61,50 @@ test('groups that somebody only names do not keep others out', async () => {
   const beat = async (groupId: string) =>
     (await client.call(heartbeat, 3, { groupId, generationId: 1, memberId: 'nobody' })).errorCode;
   for (let i = 0; i < 5; i++) expect(await beat(`made-up-${i}`)).toBe(numberOf('UNKNOWN_MEMBER_ID'));
+  client.end();
+});
+
+test('what members of groups say is bounded, and there is room again when they have gone', async () => {
+  gateway = await startGateway([], { groupBytes: MIB });
+  const client = await reach();
+  const join = (groupId: string, bytes: number) =>
+    client.call(joinGroup, 3, {
+      groupId,
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 10_000,
+      memberId: '',
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata: new Uint8Array(bytes) }],
+    });
+  const first = await join('first', MIB / 2);
+  expect(first.errorCode).toBe(0);
+  expect((await join('second', MIB / 2)).errorCode).toBe(numberOf('COORDINATOR_NOT_AVAILABLE'));
+  expect((await join('second', 1_000)).errorCode).toBe(0);
+
+  const assignment = new Uint8Array(MIB / 2);
+  const sync = { groupId: 'first', generationId: first.generationId, memberId: first.memberId };
+  const { errorCode } = await client.call(syncGroup, 2, {
+    ...sync,
+    assignments: [{ memberId: first.memberId, assignment }],
+  });
+  expect(errorCode).toBe(numberOf('COORDINATOR_NOT_AVAILABLE'));
+
+  await client.call(leaveGroup, 2, { groupId: 'first', memberId: first.memberId });
+  expect((await join('third', MIB / 2)).errorCode).toBe(0);
+  client.end();
+});
+
+test('ids that are given to clients which never come back count', async () => {
+  gateway = await startGateway([], { groupBytes: 8 * 1024 });
+  const client = await reach();
+  const protocols = [{ name: 'range', metadata: new Uint8Array(0) }];
+  const answers: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    const request = { groupId: 'g', sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 10_000, memberId: '', protocols };
+    answers.push((await client.call(joinGroup, 4, { ...request, protocolType: 'consumer' })).errorCode);
+  }
+  expect(answers[0]).toBe(numberOf('MEMBER_ID_REQUIRED'));
+  expect(answers.at(-1)).toBe(numberOf('COORDINATOR_NOT_AVAILABLE'));
   client.end();
 });
 

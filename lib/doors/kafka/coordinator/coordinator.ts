@@ -9,9 +9,11 @@ import { createGroup, type Group } from './group.ts';
 import type { GroupSettings } from './group-deps.ts';
 import { decodeGroup, encodeGroup, type KeptGroup } from './kept-group.ts';
 import {
+  bytesOf,
   type Identity,
   type JoinAnswer,
   type JoinRequest,
+  MEMBER_BYTES,
   type SyncAnswer,
   type SyncRequest,
   subscribedTopics,
@@ -47,6 +49,8 @@ export interface CoordinatorSettings extends GroupSettings {
   maxSessionTimeout: number;
   /** Groups that are held at a time. Those without members make room for others. */
   maxGroups: number;
+  /** Bytes that the members of all of them may hold: beyond it none comes in, and nothing is assigned. */
+  maxBytes: number;
 }
 
 /** Milliseconds that a group without members is held on to: who commits once commits again. */
@@ -58,6 +62,8 @@ const CONSUMER = 'consumer';
 interface Slot {
   group: Group;
   held: HeldGroup;
+  /** Of the group's members, when it was counted last. */
+  bytes: number;
   cancelLinger(): void;
 }
 
@@ -74,6 +80,8 @@ export function createCoordinator(deps: {
   const slots = new Map<string, Promise<Slot>>();
   const ready = new Map<string, Slot>();
   let closed = false;
+  /** Of all that are in `ready`. */
+  let bytes = 0;
 
   async function take(id: string): Promise<Slot> {
     const held = await coordinator.hold(id);
@@ -85,12 +93,14 @@ export function createCoordinator(deps: {
     const onEmpty = () => linger(id, slot);
     const slot: Slot = {
       held,
+      bytes: 0,
       group: createGroup({ ...deps, keep, onEmpty }, kept && decodeGroup(kept)),
       cancelLinger() {},
     };
     held.lost.addEventListener('abort', () => drop(id, slot), { once: true });
     if (held.lost.aborted) throw new VarveError('ILLEGAL_GENERATION', `The group "${id}" was lost at once.`);
     ready.set(id, slot);
+    count(slot);
     linger(id, slot);
     return slot;
   }
@@ -99,8 +109,21 @@ export function createCoordinator(deps: {
     slot.cancelLinger();
     slot.group.end('NOT_COORDINATOR');
     if (ready.get(id) !== slot) return;
+    bytes -= slot.bytes;
     ready.delete(id);
     slots.delete(id);
+  }
+
+  function count(slot: Slot): void {
+    bytes -= slot.bytes;
+    slot.bytes = slot.group.bytes;
+    bytes += slot.bytes;
+  }
+
+  /** Whether members may hold so many bytes more. Those that have gone since they were counted are found when it matters. */
+  function hasMemory(more: number): boolean {
+    if (bytes + more > settings.maxBytes) for (const slot of ready.values()) count(slot);
+    return bytes + more <= settings.maxBytes;
   }
 
   function linger(id: string, slot: Slot): void {
@@ -141,9 +164,9 @@ export function createCoordinator(deps: {
     }
   }
 
-  async function within<T>(id: string, refuse: (error: KafkaErrorCode) => T, act: (group: Group) => T | Promise<T>) {
+  async function within<T>(id: string, refuse: (error: KafkaErrorCode) => T, act: (slot: Slot) => T | Promise<T>) {
     const slot = await slotOf(id);
-    return typeof slot === 'string' ? refuse(slot) : act(slot.group);
+    return typeof slot === 'string' ? refuse(slot) : act(slot);
   }
 
   async function committed(id: string): Promise<GroupOffset[]> {
@@ -166,23 +189,34 @@ export function createCoordinator(deps: {
       if (sessionTimeout < minSessionTimeout || sessionTimeout > maxSessionTimeout) {
         return Promise.resolve(refuse('INVALID_SESSION_TIMEOUT'));
       }
-      return within<JoinAnswer>(request.group, refuse, (group) => group.join(request));
+      return within<JoinAnswer>(request.group, refuse, (slot) => {
+        if (!hasMemory(MEMBER_BYTES + bytesOf(request.protocols))) return refuse('COORDINATOR_NOT_AVAILABLE');
+        const answer = slot.group.join(request);
+        count(slot);
+        return answer;
+      });
     },
 
     sync(request) {
       return within<SyncAnswer>(
         request.group,
         (error) => ({ error }),
-        (group) => group.sync(request),
+        (slot) => {
+          const more = request.assignments.reduce((sum, { assignment }) => sum + assignment.length, 0);
+          if (!hasMemory(more)) return { error: 'COORDINATOR_NOT_AVAILABLE' };
+          const answer = slot.group.sync(request);
+          if (more > 0) count(slot);
+          return answer;
+        },
       );
     },
 
     heartbeat(id, who, generation) {
-      return within<KafkaErrorCode | undefined>(id, same, (group) => group.heartbeat(who, generation));
+      return within<KafkaErrorCode | undefined>(id, same, ({ group }) => group.heartbeat(who, generation));
     },
 
     leave(id, who) {
-      return within<KafkaErrorCode | undefined>(id, same, (group) => group.leave(who));
+      return within<KafkaErrorCode | undefined>(id, same, ({ group }) => group.leave(who));
     },
 
     async commit(id, who, generation, offsets) {

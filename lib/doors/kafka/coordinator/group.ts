@@ -4,9 +4,11 @@ import type { GroupDeps } from './group-deps.ts';
 import type { KeptGroup } from './kept-group.ts';
 import {
   answerSync,
+  bytesOf,
   type Identity,
   type JoinAnswer,
   type JoinRequest,
+  MEMBER_BYTES,
   type SyncAnswer,
   type SyncRequest,
   sameProtocols,
@@ -15,6 +17,8 @@ import {
 /** One classic group, as its members and administrators meet it. */
 export interface Group extends Pick<Generations, 'state' | 'protocolType' | 'protocolName' | 'members' | 'end'> {
   readonly generation: number;
+  /** What its members hold in memory. */
+  readonly bytes: number;
   join(request: JoinRequest): Promise<JoinAnswer>;
   sync(request: SyncRequest): Promise<SyncAnswer>;
   heartbeat(who: Identity, generation: number): KafkaErrorCode | undefined;
@@ -40,6 +44,11 @@ export function createGroup(deps: GroupDeps, kept?: KeptGroup): Group {
     },
     get protocolName() {
       return now.protocolName;
+    },
+    get bytes() {
+      let bytes = (members.size + now.expected) * MEMBER_BYTES;
+      for (const { protocols, assignment } of members.values()) bytes += bytesOf(protocols) + assignment.length;
+      return bytes;
     },
     members,
     end: now.end,

@@ -108,6 +108,12 @@ export function answerSync(member: Member, answer: SyncAnswer): void {
   syncing?.(answer);
 }
 
+/** Bytes that a member, or an id that was given to one, takes beside what it says. */
+export const MEMBER_BYTES = 1024;
+
+export const bytesOf = (protocols: readonly Protocol[]) =>
+  protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0);
+
 export function metadataOf({ protocols }: Member, protocol: string): Uint8Array {
   return protocols.find(({ name }) => name === protocol)?.metadata ?? NOTHING;
 }
