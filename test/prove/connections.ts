@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { apiVersions } from '../../lib/doors/kafka/apis/api-versions.ts';
@@ -9,6 +8,7 @@ import { batchOf } from '../doors/kafka/records.ts';
 import { apiOf } from '../support/api.ts';
 import { poll } from '../support/poll.ts';
 import { startServer } from '../support/server.ts';
+import { fetchOf, rssOf, startGoodClient } from './good-client.ts';
 import { count, millis, type Proof } from './trial.ts';
 
 const MIB = 1024 * 1024;
@@ -39,22 +39,7 @@ export const prove: Proof = async ({ size, folder, figure, claim }) => {
     await fill(port);
     const before = await rssOf(server.pid);
 
-    let peak = before;
-    let slowest = 0;
-    let rounds = 0;
-    let failure: unknown;
-    const good = await connectRaw(port);
-    const beside = (async () => {
-      for (; !over; rounds++) {
-        const begun = performance.now();
-        await round(good, rounds);
-        slowest = Math.max(slowest, performance.now() - begun);
-        peak = Math.max(peak, await rssOf(server.pid));
-        await delay(50);
-      }
-    })().catch((error: unknown) => {
-      failure = error;
-    });
+    const good = await startGoodClient(server, 'good');
 
     const idle: RawClient[] = [];
     for (let i = 0; i < idlers; i++) {
@@ -79,7 +64,7 @@ export const prove: Proof = async ({ size, folder, figure, claim }) => {
     })();
     await delay(full ? 15_000 : 2_000);
     const withAll = await rssOf(server.pid);
-    const served = rounds;
+    const served = good.rounds;
 
     const closed = await poll('idle connections are closed', 120_000, () =>
       idle.every(({ socket }) => socket.destroyed) ? true : undefined,
@@ -99,8 +84,7 @@ export const prove: Proof = async ({ size, folder, figure, claim }) => {
       ).catch(() => {});
     }
     over = true;
-    await Promise.all([beside, dripping]);
-    good.end();
+    await Promise.all([good.stop(), dripping]);
     for (const socket of opened) socket.destroy();
     const exitCode = await server.stop();
 
@@ -108,14 +92,14 @@ export const prove: Proof = async ({ size, folder, figure, claim }) => {
     figure('memory (RSS) before', mb(before));
     figure(`with ${count(idlers)} idle connections`, mb(withIdle));
     figure(`with ${count(readers)} slow readers and ${count(senders)} slow senders too`, mb(withAll));
-    figure('at its peak', mb(peak));
-    figure('good client: rounds beside all of them, in all', `${count(served)}, ${count(rounds)}`);
-    figure('good client: slowest round', millis(slowest));
-    claim(`memory stays within ${RSS_BOUND / MIB} MiB`, peak < RSS_BOUND, mb(peak));
+    figure('at its peak', mb(good.peak));
+    figure('good client: rounds beside all of them, in all', `${count(served)}, ${count(good.rounds)}`);
+    figure('good client: slowest round', millis(good.slowest));
+    claim(`memory stays within ${RSS_BOUND / MIB} MiB`, good.peak < RSS_BOUND, mb(good.peak));
     claim(
       `a good client is served within ${SERVED_WITHIN / 1000} s all the time`,
-      failure === undefined && served > 0 && slowest < SERVED_WITHIN,
-      failure === undefined ? millis(slowest) : String(failure),
+      good.failure === undefined && served > 0 && good.slowest < SERVED_WITHIN,
+      good.failure ?? millis(good.slowest),
     );
     claim('idle connections are closed', closed === true);
     if (full) claim('who takes nothing, or next to nothing, is cut off', cut === readers + senders, count(cut));
@@ -140,25 +124,6 @@ async function fill(port: number): Promise<void> {
   client.end();
 }
 
-const fetchOf = (topic: string, fetchOffset: number, maxBytes: number) => ({
-  replicaId: -1,
-  maxWaitMs: 0,
-  minBytes: 1,
-  maxBytes,
-  isolationLevel: 0,
-  topics: [{ topic, partitions: [{ partition: 0, fetchOffset, partitionMaxBytes: maxBytes }] }],
-});
-
-/** Writes a record, and reads it. */
-async function round(client: RawClient, number: number): Promise<void> {
-  const topicData = [{ name: 'good', partitionData: [{ index: 0, records: [batchOf([`${number}`])] }] }];
-  const { responses } = await client.call(produce, 9, { acks: -1, timeoutMs: 30_000, topicData });
-  const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!;
-  if (errorCode !== 0 || baseOffset !== number) throw new Error(`error ${errorCode}, ${baseOffset} for ${number}`);
-  const fetched = await client.call(fetch, 11, fetchOf('good', number, MIB));
-  if (fetched.responses[0]!.partitions[0]!.records === null) throw new Error(`${number} could not be read`);
-}
-
 /** Asks for as much as there is, again and again, and takes nothing. */
 async function slowReader(port: number): Promise<Socket> {
   const client = await connectRaw(port);
@@ -176,9 +141,4 @@ async function slowSender(port: number): Promise<Socket> {
   begun.writeInt32BE(50 * MIB);
   await new Promise((sent) => socket.write(begun, sent));
   return socket;
-}
-
-async function rssOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
 }

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { codecOf } from '../../lib/doors/kafka/api.ts';
 import { apiVersions } from '../../lib/doors/kafka/apis/api-versions.ts';
 import { APIS } from '../../lib/doors/kafka/apis/apis.ts';
@@ -9,16 +7,15 @@ import { fetch } from '../../lib/doors/kafka/apis/fetch.ts';
 import { metadata } from '../../lib/doors/kafka/apis/metadata.ts';
 import { offsetCommit } from '../../lib/doors/kafka/apis/offset-commit.ts';
 import { offsetFetch } from '../../lib/doors/kafka/apis/offset-fetch.ts';
-import { produce } from '../../lib/doors/kafka/apis/produce.ts';
 import { createFrameCutter } from '../../lib/doors/kafka/frames.ts';
 import { inputOf, readInt32, readUnsignedVarint } from '../../lib/doors/kafka/protocol/input.ts';
 import { splitBatches } from '../../lib/format/records/batch.ts';
 import { validateBatch } from '../../lib/format/records/validate.ts';
 import { connectRaw } from '../doors/kafka/gateway.ts';
-import { batchOf } from '../doors/kafka/records.ts';
 import { apiOf } from '../support/api.ts';
 import { seeded } from '../support/random.ts';
 import { type ServerProcess, startServer } from '../support/server.ts';
+import { fetchOf, startGoodClient } from './good-client.ts';
 import { createMalformations, TARGET } from './malformed.ts';
 import { count, millis, type Proof } from './trial.ts';
 
@@ -48,10 +45,6 @@ export const prove: Proof = async ({ size, seed, folder, figure, claim }) => {
   const port = Number(server.kafka.split(':')[1]);
   const wrong: string[] = [];
   const total: Totals = { frames: 0, connections: 0, answers: 0, ended: 0, left: 0, created: new Set() };
-  let peak = 0;
-  let slowest = 0;
-  let served = 0;
-  let over = false;
   try {
     const http = apiOf(server.url);
     for (const topic of [TARGET, UNTOUCHED, 'good']) await http.createTopic(topic, 1);
@@ -59,30 +52,18 @@ export const prove: Proof = async ({ size, seed, folder, figure, claim }) => {
     await commit(port);
     const before = await untouched(server, port);
 
-    const good = goodClient(port);
-    const watching = (async () => {
-      while (!over) {
-        const begun = performance.now();
-        await within(good.round(), ANSWER_WITHIN);
-        slowest = Math.max(slowest, performance.now() - begun);
-        served++;
-        peak = Math.max(peak, await rssOf(server.pid));
-        await delay(50);
-      }
-    })();
-    watching.catch((error: unknown) => wrong.push(`the good client: ${error}`));
+    const good = await startGoodClient(server, 'good');
     let next = 0;
     const driver = async () => {
-      while (total.frames < wanted && wrong.length === 0) {
+      while (total.frames < wanted && wrong.length === 0 && good.failure === undefined) {
         const number = next++;
         const trouble = await attack(port, seed, number, total);
         if (trouble) wrong.push(`connection ${number} of --seed ${seed}: ${trouble}`);
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, driver));
-    over = true;
-    await watching.catch(() => {});
-    good.end();
+    await good.stop();
+    if (good.failure !== undefined) wrong.push(good.failure);
 
     const after = await untouched(server, port);
     const { earliest } = await http.offsets(TARGET, 0);
@@ -98,13 +79,13 @@ export const prove: Proof = async ({ size, seed, folder, figure, claim }) => {
     figure('connections that the server ended', count(total.ended));
     figure('connections left while something waited', count(total.left));
     figure('batches that were taken', count(batches.length));
-    figure('peak of memory (RSS)', `${count(Math.round(peak / 1e6))} MB`);
-    figure('good client: rounds, slowest', `${count(served)}, ${millis(slowest)}`);
+    figure('peak of memory (RSS)', `${count(Math.round(good.peak / 1e6))} MB`);
+    figure('good client: rounds, slowest', `${count(good.rounds)}, ${millis(good.slowest)}`);
     claim(`each frame is answered by its schema, in order, or ends the connection`, wrong.length === 0, wrong[0]);
-    claim(`memory stays within ${count(RSS_BOUND / 1024 / 1024)} MiB`, peak < RSS_BOUND);
+    claim(`memory stays within ${count(RSS_BOUND / 1024 / 1024)} MiB`, good.peak < RSS_BOUND);
     claim(
       `a good client is served within ${SERVED_WITHIN / 1000} s all the time`,
-      slowest < SERVED_WITHIN && served > 0,
+      good.slowest < SERVED_WITHIN && good.rounds > 0,
     );
     claim('nothing else was changed: topic, records, configuration, committed offsets', before === after);
     claim('no topic is there that no answer told of', foreign.length === 0, foreign[0]);
@@ -115,7 +96,6 @@ export const prove: Proof = async ({ size, seed, folder, figure, claim }) => {
     claim('no error was logged that nobody thought of', errors.length === 0, errors[0]);
     claim('the server stops cleanly on SIGTERM', exitCode === 0, `exit code ${exitCode}`);
   } finally {
-    over = true;
     await server.kill();
   }
 };
@@ -262,49 +242,6 @@ function check(answers: readonly Buffer[], headers: readonly Header[], total: To
   return undefined;
 }
 
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const late = new AbortController();
-  const timeout = delay(ms, undefined, { signal: late.signal }).then(() => {
-    throw new Error(`nothing within ${ms} ms`);
-  });
-  timeout.catch(() => {});
-  return Promise.race([promise, timeout]).finally(() => late.abort());
-}
-
-/** Produces a record and reads it. */
-function goodClient(port: number) {
-  const connected = connectRaw(port);
-  let next = 0;
-  return {
-    async round() {
-      const client = await connected;
-      const topicData = [{ name: 'good', partitionData: [{ index: 0, records: [batchOf([`${next}`])] }] }];
-      const { responses } = await client.call(produce, 9, { acks: -1, timeoutMs: 30_000, topicData });
-      const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!;
-      if (errorCode !== 0 || baseOffset !== next) throw new Error(`error ${errorCode}, ${baseOffset} for ${next}`);
-      const fetched = await fetchFrom(client, 'good', next);
-      if (fetched.highWatermark !== next + 1 || fetched.records === null) throw new Error(`${next} could not be read`);
-      next++;
-    },
-    end: () => void connected.then((client) => client.end()),
-  };
-}
-
-async function fetchFrom(client: Awaited<ReturnType<typeof connectRaw>>, topic: string, fetchOffset: number) {
-  const maxBytes = 1 << 20;
-  const { responses } = await client.call(fetch, 11, {
-    replicaId: -1,
-    maxWaitMs: 0,
-    minBytes: 1,
-    maxBytes,
-    isolationLevel: 0,
-    topics: [{ topic, partitions: [{ partition: 0, fetchOffset, partitionMaxBytes: maxBytes }] }],
-  });
-  const [partition] = responses[0]!.partitions;
-  if (partition!.errorCode !== 0) throw new Error(`error ${partition!.errorCode} at ${topic} ${fetchOffset}`);
-  return partition!;
-}
-
 async function commit(port: number): Promise<void> {
   const client = await connectRaw(port);
   const partitions = [{ partitionIndex: 0, committedOffset: 2, committedMetadata: 'note' }];
@@ -342,7 +279,9 @@ async function readTarget(port: number, logStart: number): Promise<boolean[]> {
   const client = await connectRaw(port);
   const sound: boolean[] = [];
   for (let next = logStart; ; ) {
-    const { records, highWatermark } = await fetchFrom(client, TARGET, next);
+    const { responses } = await client.call(fetch, 11, fetchOf(TARGET, next, 1 << 20));
+    const { errorCode, records, highWatermark } = responses[0]!.partitions[0]!;
+    if (errorCode !== 0) throw new Error(`error ${errorCode} at ${TARGET} ${next}`);
     for (const batch of splitBatches(records ?? new Uint8Array(0))) {
       const { baseOffset, recordCount } = validateBatch(batch).header;
       sound.push(baseOffset === next);
@@ -352,10 +291,4 @@ async function readTarget(port: number, logStart: number): Promise<boolean[]> {
   }
   client.end();
   return sound;
-}
-
-/** Bytes. */
-async function rssOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
 }
