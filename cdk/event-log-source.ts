@@ -3,6 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Construct } from 'constructs';
+import { compileFilters } from '../lib/log/delivery/filters.ts';
 import { checkSettings } from '../lib/log/delivery/settings.ts';
 import type { SubscribeOptions } from '../lib/log/delivery/subscriptions.ts';
 import { checkGroupId } from '../lib/log/groups/group-id.ts';
@@ -55,6 +56,13 @@ export interface EventLogSourceProps {
    * @default false
    */
   readonly reportBatchItemFailures?: boolean;
+  /**
+   * Which records are delivered: those that any of these matches. The others are passed over. Of what `FilterCriteria.filter` makes, up
+   * to 10; patterns are applied to `key` and `value` (as JSON where the pattern has fields, else as plain strings), `topic`,
+   * `partition`, `offset` and `timestamp`.
+   * @default - all records
+   */
+  readonly filters?: readonly Readonly<Record<string, unknown>>[];
   /**
    * Is told of records that were given up: topic, partition and offsets, so that they can be read again. An `SqsDlq` of the log's stack.
    * @default - only the function's log tells
@@ -138,6 +146,7 @@ function settingsOf(props: EventLogSourceProps, timeout: Duration) {
     maxRecordAge,
   } = props;
   const { batchSize, retryAttempts, bisectBatchOnError, reportBatchItemFailures } = props;
+  const filters = props.filters?.map(({ pattern }) => String(pattern));
   const from = {
     TRIM_HORIZON: 'earliest',
     LATEST: 'latest',
@@ -153,8 +162,10 @@ function settingsOf(props: EventLogSourceProps, timeout: Duration) {
     ...(maxRecordAge && { maxRecordAge: maxRecordAge.toMilliseconds() }),
     ...(bisectBatchOnError !== undefined && { bisectBatchOnError }),
     ...(reportBatchItemFailures !== undefined && { reportBatchItemFailures }),
+    ...(filters && { filters }),
   };
   checkSettings(settings);
+  if (filters) compileFilters(filters);
   return settings;
 }
 

@@ -35,6 +35,7 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
         bisectBatchOnError: true,
         reportBatchItemFailures: true,
         enabled: false,
+        filters: [lambda.FilterCriteria.filter({ value: { state: lambda.FilterRule.isEqual('new') } })],
         onFailure: new SqsDlq(new sqs.Queue(stack, 'Dead')),
       });
     });
@@ -56,6 +57,7 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
       retryAttempts: -1,
       bisectBatchOnError: true,
       reportBatchItemFailures: true,
+      filters: ['{"value":{"state":["new"]}}'],
     });
   });
 
@@ -165,6 +167,12 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
     ['half a retry', { retryAttempts: 0.5 }, /retryAttempts/],
     ['a time without its position', { startingPositionTimestamp: 5 }, /startingPositionTimestamp: goes with/],
     ['a position without its time', { startingPosition: AT_TIMESTAMP }, /startingPositionTimestamp: goes with/],
+    [
+      'a filter of what no record has',
+      { filters: [lambda.FilterCriteria.filter({ body: ['a'] })] },
+      /"body": a record has/,
+    ],
+    ['what is no filter', { filters: [{ key: ['a'] }] }, /FilterCriteria.filter/],
     ['a function that runs too long', { functionTimeout: Duration.minutes(15) }, /targetTimeout: 900000/],
   ])('is refused %s, with what to give instead', (_, props, message) => {
     expect(() => synthesized({}, (log, stack) => void subscribed(log, stack, props))).toThrow(message);

@@ -199,7 +199,7 @@ export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }:
       const stepDeps = {
         onFailure,
         now: () => clock.now(),
-        async mayInvoke() {
+        async mayGoOn() {
           stopped = undefined;
           // As often as it takes: what was asked for may have been granted too late to rely on.
           while (!stopped && clock.now() + lasting > until + GRACE_MS / 2) {

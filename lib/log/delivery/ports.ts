@@ -50,7 +50,10 @@ export interface Lane {
   partition: number;
   /** What the group has committed. */
   committed(): Promise<number | undefined>;
-  /** Records from the offset on, or, where that is no longer or never was within the partition, from its nearest end; undefined: its log start. */
+  /**
+   * Records to be delivered from the offset on, or, where that is no longer or never was within the partition, from its nearest end;
+   * undefined: its log start. `next`: all before it were looked at. It is `offset` where there is nothing.
+   */
   read(
     from: number | undefined,
     most: { records: number; bytes: number },

@@ -9,8 +9,8 @@ export interface StepDeps {
   onFailure: OnFailure;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Called just before an invocation. False: it may not begin. */
-  mayInvoke(): Promise<boolean>;
+  /** Called before anything is done about records: false: not any more. Where it is true there is time for an invocation. */
+  mayGoOn(): Promise<boolean>;
 }
 
 /** What one step came to, and what it did. */
@@ -46,9 +46,10 @@ export async function step(
   const committed = await lane.committed();
   const { offset, records: read, next } = await lane.read(committed, { records: batchSize, bytes: READ_BYTES });
   const first = read[0];
+  if (!first && next === offset) return { status: 'empty', delivered: 0 };
+  if (!(await deps.mayGoOn())) return { status: 'stopped', delivered: 0 };
   if (!first) {
-    // Control records take offsets, and are nobody's.
-    if (next === offset) return { status: 'empty', delivered: 0 };
+    // Control records take offsets, and are nobody's; and so are those that no filter lets through.
     return { status: (await lane.advance(committed, next)) ? 'advanced' : 'moved', delivered: 0 };
   }
   const before = failing?.offset === first.offset ? failing : undefined;
@@ -60,7 +61,6 @@ export async function step(
   if (count === 0) return giveUp(committed, [first], 'RecordTooLarge', 0);
 
   const batch = fresh.slice(0, count);
-  if (!(await deps.mayInvoke())) return { status: 'stopped', delivered: 0 };
   const invocation = await deps.target(subscription, event);
   if (invocation.status === 'unavailable') return again(UNAVAILABLE_MS, before, 'unavailable');
   if (invocation.status === 'unknown') return again(subscription.targetTimeout, before, 'unknown');

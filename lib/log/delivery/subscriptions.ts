@@ -9,6 +9,7 @@ import type { From } from '../event-log.ts';
 import { checkGroupId } from '../groups/group-id.ts';
 import { countAsHeld } from '../groups/group-lease.ts';
 import { nameFault, unknownTopic } from '../topic-name.ts';
+import { compileFilters } from './filters.ts';
 import { checkSettings, type DeliverySettings, deliverySettings } from './settings.ts';
 
 export interface SubscribeOptions extends Partial<DeliverySettings> {
@@ -21,6 +22,8 @@ export interface SubscribeOptions extends Partial<DeliverySettings> {
   /** Milliseconds that an invocation takes at most; at most 840,000. */
   targetTimeout: number;
   enabled?: boolean;
+  /** Lambda's filter patterns, each as JSON: records that match none of them are passed over. 1 to 10. */
+  filters?: readonly string[];
   /** A queue's ARN: it is told what was given up. */
   onFailure?: string;
   /**
@@ -104,6 +107,7 @@ function subscriptionOf({
   target,
   targetTimeout,
   enabled = true,
+  filters,
   onFailure,
   ...given
 }: Omit<SubscribeOptions, 'startingPosition'>): Subscription {
@@ -112,5 +116,7 @@ function subscriptionOf({
   checkGroupId(group);
   const settings = deliverySettings(given);
   checkSettings({ ...settings, targetTimeout });
-  return { topic, name, group, target, targetTimeout, enabled, ...(onFailure && { onFailure }), ...settings };
+  if (filters) compileFilters(filters);
+  const optional = { ...(filters && { filters }), ...(onFailure && { onFailure }) };
+  return { topic, name, group, target, targetTimeout, enabled, ...optional, ...settings };
 }

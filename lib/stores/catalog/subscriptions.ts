@@ -23,6 +23,8 @@ export interface Subscription {
   bisectBatchOnError: boolean;
   /** Whether the function's answer may name the records that failed. */
   reportBatchItemFailures: boolean;
+  /** Patterns, as text: records that match none of them are passed over. Absent: all are delivered. */
+  filters?: readonly string[];
   /** Where it is told what was given up, in the words of whoever tells it: a queue's ARN. Absent: nowhere. */
   onFailure?: string;
 }

@@ -179,6 +179,47 @@ describe('what the settings promise', () => {
     expect(town.seen.some(({ offsets }) => offsets.length > 1)).toBe(true);
   });
 
+  it('records that no filter lets through are passed over, however many, and the others keep their order', async () => {
+    const even = JSON.stringify({ value: { even: [true] } });
+    const rare = JSON.stringify({ value: { number: [{ numeric: ['>', 2_995] }] } });
+    town = await openTown({ filters: [even], batchSize: 3, enabled: false }, () => undefined);
+    const value = (number: number) => JSON.stringify({ number, even: number % 2 === 0 });
+
+    await town.append(Array.from({ length: 8 }, (_, i) => ({ value: value(i), partition: 0 })));
+    await town.subscribe({ enabled: true });
+    await town.append([{ value: value(8), partition: 0 }]);
+    await town.settle();
+    expect(town.seen.map(({ offsets }) => offsets)).toEqual([
+      [0, 2, 4],
+      [6, 8],
+    ]);
+
+    await town.subscribe({ filters: [rare], batchSize: 10, enabled: true });
+    await town.append(Array.from({ length: 2_991 }, (_, i) => ({ value: value(9 + i), partition: 0 })));
+    await town.settle();
+    expect(town.seen.slice(2).map(({ offsets }) => offsets)).toEqual([range(2_996, 2_999)]);
+    expect(await town.committed()).toBe(3_000);
+  });
+
+  it('of filtered records the one that fails is found, given up, and named by its offset', async () => {
+    const filters = [JSON.stringify({ value: [{ 'anything-but': ['3', '4'] }] })];
+    town = await openTown({ filters, retryAttempts: 0, bisectBatchOnError: true, onFailure: 'queue' }, failAt(5));
+
+    await town.append(numbered(8));
+    await town.settle();
+
+    expect(town.seen.map(({ offsets }) => offsets)).toEqual([
+      [0, 1, 2, 5, 6, 7],
+      [0, 1, 2],
+      [5, 6, 7],
+      [5, 6],
+      [5],
+      [6, 7],
+    ]);
+    expect(town.letters).toMatchObject([{ firstOffset: 5, lastOffset: 5, records: 1 }]);
+    expect(await town.committed()).toBe(8);
+  });
+
   it('what cannot be told of is not passed over', async () => {
     let refusals = 0;
     town = await openTown({ retryAttempts: 0, onFailure: 'queue' }, failAt(0), {
@@ -250,6 +291,7 @@ describe('what the settings promise', () => {
     [{ maxRecordAge: 59_999 }, /maxRecordAge/],
     [{ targetTimeout: 900_000 }, /targetTimeout/],
     [{ name: 'a/b' }, /name/],
+    [{ filters: ['{"body":[1]}'] }, /filters: "body"/],
   ])('refuses %j, and says what to give', async (settings, message) => {
     await expect(openTown(settings, () => undefined)).rejects.toThrow(message);
   });

@@ -31,6 +31,8 @@ export interface Town {
   letters: DeadLetter[];
   /** Appends records and wakes who is subscribed. */
   append(records: Parameters<ReturnType<typeof createLog>['append']>[1]): Promise<void>;
+  /** Changes the settings: those that are not named are as they were at first. */
+  subscribe(changed: Partial<SubscribeOptions>): Promise<void>;
   /** Runs until no message is under way. */
   settle(): Promise<void>;
   committed(partition?: number): Promise<number | undefined>;
@@ -111,13 +113,17 @@ export async function openTown(
     startingPosition: 'earliest',
     ...settings,
   };
-  await done(log.subscriptions.put(options));
+  const subscribe = async (changed?: Partial<SubscribeOptions>) => {
+    await done(log.subscriptions.put({ ...options, ...changed }));
+  };
+  await subscribe();
 
   return {
     clock,
     log,
     seen,
     letters,
+    subscribe,
     async append(records) {
       const appended = await done(log.append(TOPIC, records));
       const { id } = await done(log.topics.describe(TOPIC));
