@@ -64,7 +64,8 @@ export function lambdaTelemetry(log: string, env: NodeJS.ProcessEnv): Telemetry 
     },
     request: (context, work) =>
       counted.run(new Map(), async () => {
-        lines.addContext(context);
+        // Of which it takes what is named here.
+        lines.addContext(context as Parameters<typeof lines.addContext>[0]);
         if (cold) add('ColdStarts', 1);
         cold = false;
         const answer = await work();

@@ -1,12 +1,16 @@
 import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import { type Auth, authorize } from './auth.ts';
+import { followByEvents } from './events.ts';
+import { type Following, followingAt } from './following.ts';
 import { type Groups, groupsOf } from './groups.ts';
 import { type Partitions, partitionsOf } from './partitions.ts';
+import { followByPolls } from './polls.ts';
 import { createProducer, type Producer } from './producer.ts';
 import { type ReaderDeps, type ReadOptions, readBatches } from './reading.ts';
-import { type AppendAnswer, type AppendedRecord, type NewRecord, outcomeOf, type ReadRecord } from './records.ts';
+import { type AppendAnswer, type AppendedRecord, appendedOf, type NewRecord, type ReadRecord } from './records.ts';
 import { path, requests as requestsOf } from './requests.ts';
+import { type SequencedAppends, sequencedAppends } from './sequenced.ts';
 import { type Topics, topicsOf } from './topics.ts';
 
 export interface ClientOptions {
@@ -25,10 +29,14 @@ export interface ClientOptions {
   /** How JSON is read, for callers that keep numbers which a double cannot hold; default JSON.parse. */
   parse?: (text: string) => unknown;
   clock?: Clock;
+  /** How reads wait for what comes; by default as the address says: `polls` at API Gateway's own, else `events`. */
+  following?: Following;
 }
 
 /** The HTTP door of a log. Every failure is a VarveError with the server's code, NETWORK_EXCEPTION when nothing answers. */
-export interface Client extends Partitions {
+export interface Client extends Partitions, SequencedAppends {
+  /** How its reads wait for what comes. */
+  readonly following: Following;
   readonly topics: Topics;
   readonly groups: Groups;
 
@@ -52,7 +60,7 @@ export interface Client extends Partitions {
  */
 export function connect(url: string, options: ClientOptions = {}): Client {
   const { fetch = globalThis.fetch, auth = {}, headers = {}, signal, timeout = 30_000, parse = JSON.parse } = options;
-  const { clock = platformClock, patience = 120_000 } = options;
+  const { clock = platformClock, patience = 120_000, following = followingAt(url) } = options;
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new VarveError('INVALID_REQUEST', `The address must be like http://127.0.0.1:8080; it is "${url}".`);
   }
@@ -68,22 +76,25 @@ export function connect(url: string, options: ClientOptions = {}): Client {
   });
   const topics = topicsOf(requests);
   const partitions = partitionsOf(requests, timeout);
-  const reader: ReaderDeps = { requests, topics, partitions, clock, parse, patience, signal };
+  const follow =
+    following === 'polls'
+      ? followByPolls({ topics, partitions, clock, patience })
+      : followByEvents({ requests, clock, parse, patience });
+  const reader: ReaderDeps = { topics, partitions, follow, clock, patience, signal };
 
   return {
+    following,
     topics,
     groups: groupsOf(requests),
     ...partitions,
+    ...sequencedAppends(requests),
     async append(topic, records, options) {
       const body = JSON.stringify({ records });
       const answer = await requests.json<AppendAnswer>('POST', path`/api/topics/${topic}/records`, {
         body,
         ...options,
       });
-      return answer.offsets.map(outcomeOf).map((outcome) => {
-        if (outcome instanceof VarveError) throw outcome;
-        return outcome;
-      });
+      return appendedOf(answer);
     },
     producer: () => createProducer({ requests, topics, clock, deliveryTimeout: patience, signal }),
     async *read(topic, options = {}) {
@@ -103,10 +114,13 @@ const platformClock: Clock = {
   },
 };
 
+export { type ErrorCode, VarveError } from '../errors.ts';
 export type { Auth, AwsCredentials, Sigv4 } from './auth.ts';
+export { type Following, followingAt } from './following.ts';
 export type { GroupLag, GroupOffset, Groups } from './groups.ts';
 export type { From, OffsetRange, Polled, PollOptions } from './partitions.ts';
 export type { Producer } from './producer.ts';
 export type { ReadOptions } from './reading.ts';
 export type { AppendedRecord, Headers, NewRecord, ReadRecord } from './records.ts';
+export type { BatchSequence, ProducerIdentity } from './sequenced.ts';
 export type { ConfigEntry, NewTopic, TopicChanges, TopicDescription, TopicSummary, Topics } from './topics.ts';

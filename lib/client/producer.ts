@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import { partitionForKey } from '../log/partitioner.ts';
-import { type AppendAnswer, type AppendedRecord, type NewRecord, outcomeOf } from './records.ts';
+import { type AppendAnswer, type AppendedRecord, appendedOf, type NewRecord } from './records.ts';
 import { path, patience, type Requests } from './requests.ts';
 import { shapeOf, type TopicShape } from './topic-shape.ts';
 import type { Topics } from './topics.ts';
@@ -139,15 +139,13 @@ export function createProducer({ requests, topics, clock, deliveryTimeout, signa
   }
 
   async function attempt({ topic, partition, identity, sequence }: Lane, records: readonly string[]) {
-    const { offsets } = await requests.json<AppendAnswer>(
-      'POST',
-      path`/api/topics/${topic}/partitions/${partition}/records`,
-      { query: { ...identity, sequence }, body: `{"records":[${records.join(',')}]}` },
+    const where = path`/api/topics/${topic}/partitions/${partition}/records`;
+    return appendedOf(
+      await requests.json<AppendAnswer>('POST', where, {
+        query: { ...identity, sequence },
+        body: `{"records":[${records.join(',')}]}`,
+      }),
     );
-    return offsets.map(outcomeOf).map((outcome) => {
-      if (outcome instanceof VarveError) throw outcome;
-      return outcome;
-    });
   }
 
   return {

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts';
-import { follow } from './events.ts';
+import type { Follow } from './following.ts';
 import { merge } from './merge.ts';
 import type { From, Partitions } from './partitions.ts';
 import type { ReadRecord } from './records.ts';
-import { path, patience, type Requests } from './requests.ts';
+import { patience } from './requests.ts';
 import type { Topics } from './topics.ts';
 
 export interface ReadOptions {
@@ -19,11 +19,10 @@ export interface ReadOptions {
 }
 
 export interface ReaderDeps {
-  requests: Requests;
   topics: Topics;
   partitions: Partitions;
+  follow: Follow;
   clock: Clock;
-  parse(text: string): unknown;
   /** Milliseconds that a read goes on trying without an answer. */
   patience: number;
   signal: AbortSignal | undefined;
@@ -31,8 +30,6 @@ export interface ReaderDeps {
 
 /** Partitions that are read at the same time: so many answers are held. */
 const AT_ONCE = 8;
-/** The door follows at most so many partitions in one stream. */
-const MAX_IN_STREAM = 256;
 const PAGE = { limit: 10_000, maxBytes: 1024 * 1024 };
 
 /** From where, up to where. */
@@ -48,7 +45,6 @@ export async function* readBatches(
   topic: string,
   options: ReadOptions,
 ): AsyncGenerator<ReadRecord[]> {
-  const { requests, clock, parse } = deps;
   const stop = new AbortController();
   const given = [deps.signal, options.signal].filter((one) => one !== undefined);
   const signal = AbortSignal.any([stop.signal, ...given]);
@@ -60,34 +56,11 @@ export async function* readBatches(
       AT_ONCE,
     );
     if (options.follow === false) return;
-
-    const stream = (address: string, lastId: () => string) => () =>
-      follow({ requests, clock, parse, path: address, lastId, patience: deps.patience, signal });
-    const single = (span: Span) =>
-      stream(path`/api/topics/${topic}/partitions/${span.partition}/events`, () => String(span.next - 1));
-    const together = () => spans.map(({ partition, next }) => `${partition}:${next - 1}`).join(',');
-    const streams =
-      options.partition === undefined && count <= MAX_IN_STREAM
-        ? [stream(path`/api/topics/${topic}/events`, together)]
-        : spans.map(single);
-    for await (const records of merge(streams, streams.length)) {
-      advance(spans, records);
-      yield records;
-    }
+    yield* deps.follow(topic, spans, { whole: options.partition === undefined, signal });
   } catch (error) {
     if (!given.some(({ aborted }) => aborted)) throw error;
   } finally {
     stop.abort();
-  }
-}
-
-/** Notes what was read; a partition that was added since is one more. */
-function advance(spans: Span[], records: readonly ReadRecord[]): void {
-  const last = new Map(records.map(({ partition, offset }) => [partition, offset + 1]));
-  for (const [partition, next] of last) {
-    const span = spans.find((one) => one.partition === partition);
-    if (span) span.next = next;
-    else spans.push({ partition, next, end: next });
   }
 }
 

@@ -1,4 +1,3 @@
-import type { VarveError } from '../errors.ts';
 import { type ErrorAnswer, errorFrom } from './requests.ts';
 
 /** One value a name; a name that comes more than once has a list. */
@@ -46,7 +45,10 @@ export interface AppendAnswer {
   offsets: (AppendedRecord | ErrorAnswer)[];
 }
 
-/** What became of one record. */
-export function outcomeOf(answer: AppendedRecord | ErrorAnswer): AppendedRecord | VarveError {
-  return 'error_code' in answer ? errorFrom(answer) : answer;
+/** Throws the first record's error when one was refused. */
+export function appendedOf({ offsets }: AppendAnswer): AppendedRecord[] {
+  return offsets.map((answer) => {
+    if ('error_code' in answer) throw errorFrom(answer);
+    return answer;
+  });
 }
