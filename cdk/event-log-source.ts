@@ -1,7 +1,6 @@
 import { CfnResource, Duration, Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Construct } from 'constructs';
 import { compileFilters } from '../lib/log/delivery/filters.ts';
 import { checkSettings } from '../lib/log/delivery/settings.ts';
@@ -9,6 +8,7 @@ import type { SubscribeOptions } from '../lib/log/delivery/subscriptions.ts';
 import { checkGroupId } from '../lib/log/groups/group-id.ts';
 import { checkTopicName, nameFault } from '../lib/log/topic-name.ts';
 import type { IEventLog } from './event-log-base.ts';
+import { failureDestination } from './failure-destination.ts';
 import type { Topic } from './topic.ts';
 
 /** Under the names of aws-lambda-event-sources. docs/delivery.md says what each of them promises. */
@@ -64,7 +64,8 @@ export interface EventLogSourceProps {
    */
   readonly filters?: readonly Readonly<Record<string, unknown>>[];
   /**
-   * Is told of records that were given up: topic, partition and offsets, so that they can be read again. An `SqsDlq` of the log's stack.
+   * Is told of records that were given up: topic, partition and offsets, so that they can be read again; an `S3OnFailureDestination`
+   * gets the records, too. An `SqsDlq`, `SnsDlq` or `S3OnFailureDestination`, in whatever stack, of the log's account and region.
    * @default - only the function's log tells
    */
   readonly onFailure?: lambda.IEventSourceDlq;
@@ -105,7 +106,7 @@ export class EventLogSource implements lambda.IEventSource {
       principal: new iam.ArnPrincipal(delivery.deliver.role!.roleArn),
       scope,
     });
-    const onFailure = props.onFailure?.bind(delivery.heads, delivery.deliver).destination;
+    const onFailure = props.onFailure && failureDestination(scope, props.onFailure, delivery.deliver);
     for (const topic of props.topics) {
       const id = typeof topic === 'string' ? topic : topic.node.id;
       const subscription: SubscribeOptions = {
@@ -179,7 +180,7 @@ function timeoutOf(target: lambda.IFunction, { functionTimeout }: EventLogSource
 
 /** Throws, and says what to give instead. */
 function checkProps(props: EventLogSourceProps): void {
-  const { topics, group, startingPosition, startingPositionTimestamp: timestamp, onFailure } = props;
+  const { topics, group, startingPosition, startingPositionTimestamp: timestamp } = props;
   if (topics.length === 0) throw new Error('topics: name at least one.');
   for (const topic of topics) {
     if (typeof topic !== 'string') continue;
@@ -201,5 +202,4 @@ function checkProps(props: EventLogSourceProps): void {
   if (timestamp !== undefined && !(timestamp >= 0)) {
     throw new Error(`startingPositionTimestamp: ${timestamp}: give Unix time in seconds.`);
   }
-  if (onFailure && !(onFailure instanceof SqsDlq)) throw new Error('onFailure: give an SqsDlq.');
 }

@@ -1,7 +1,8 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { SnsDlq, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { S3OnFailureDestination, SnsDlq, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -14,6 +15,9 @@ import { freshApp, needBundles, subscribed, synthesized } from './synthesized.ts
 beforeAll(needBundles);
 
 const { TRIM_HORIZON, LATEST, AT_TIMESTAMP } = lambda.StartingPosition;
+
+/** (Under exactOptionalPropertyTypes a Bucket is no IBucket.) */
+const bucketOf = (stack: Stack) => new s3.Bucket(stack, 'Dead') as s3.IBucket & s3.Bucket;
 
 /** What the custom resources of a template declare. */
 function subscriptionsIn(template: Template): Record<string, unknown>[] {
@@ -133,6 +137,63 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
     }
   });
 
+  it.each<[string, (stack: Stack) => lambda.IEventSourceDlq, string, string[]]>([
+    ['a topic of SNS', (stack) => new SnsDlq(new sns.Topic(stack, 'Dead')), '', ['sns:Publish']],
+    ['a bucket', (stack) => new S3OnFailureDestination(bucketOf(stack)), '.Arn', ['s3:PutObject']],
+  ])('may tell %s of what was given up, and do nothing else to it', (_, onFailure, attribute, may) => {
+    const template = synthesized({}, (log, stack) => void subscribed(log, stack, { onFailure: onFailure(stack) }));
+
+    const [destination] = [
+      ...Object.keys(template.findResources('AWS::SNS::Topic')),
+      ...Object.keys(template.findResources('AWS::S3::Bucket')),
+    ].filter((id) => id.startsWith('Dead'));
+    expect(subscriptionsIn(template)).toMatchObject([{ onFailure: `${destination}${attribute}` }]);
+    const allows = rightsOf(template, 'LogDeliverRole');
+    const actions = ['sns:Publish', 'sns:Subscribe', 's3:PutObject', 's3:GetObject', 's3:DeleteObject'];
+    const below = (path: string) => `${destination}${attribute}${path}`;
+    const path = attribute === '' ? '' : '/aws/lambda/bills/orders-3/2026/11/23/x';
+    expect(actions.filter((action) => allows({ action, resource: below(path) }))).toEqual(may);
+    expect(actions.filter((action) => allows({ action, resource: below('/other') }))).toEqual([]);
+  });
+
+  it.each<[string, (stack: Stack) => lambda.IEventSourceDlq, string]>([
+    ['queue', (stack) => new SqsDlq(new sqs.Queue(stack, 'Dead')), 'AWS::SQS::QueuePolicy'],
+    ['topic', (stack) => new SnsDlq(new sns.Topic(stack, 'Dead')), 'AWS::SNS::TopicPolicy'],
+    ['bucket', (stack) => new S3OnFailureDestination(bucketOf(stack)), 'AWS::S3::BucketPolicy'],
+  ])(
+    'may have its %s in the stack that it is in itself: what delivers gets its right there',
+    (_, onFailure, policy) => {
+      const app = freshApp();
+      const log = new EventLog(new Stack(app, 'Logs'), 'Log');
+      const stack = new Stack(app, 'Billing');
+
+      subscribed(log, stack, { onFailure: onFailure(stack) });
+      app.synth();
+
+      expect(stack.dependencies.map(({ node }) => node.id)).toEqual(['Logs']);
+      expect(Stack.of(log).dependencies).toEqual([]);
+      const [[, { Properties }]] = Object.entries(Template.fromStack(stack).findResources(policy)) as [
+        [string, { Properties: { PolicyDocument: { Statement: object[] } } }],
+      ];
+      expect(Properties.PolicyDocument.Statement).toEqual([
+        expect.objectContaining({
+          Effect: 'Allow',
+          Principal: { AWS: { 'Fn::ImportValue': expect.stringMatching(/DeliverRole/) } },
+        }),
+      ]);
+    },
+  );
+
+  it('may have a queue that is not of the app', () => {
+    const template = synthesized({}, (log, stack) => {
+      const dead = sqs.Queue.fromQueueArn(stack, 'Dead', 'arn:aws:sqs:eu-central-1:111122223333:dead');
+      subscribed(log, stack, { onFailure: new SqsDlq(dead) });
+    });
+
+    const allows = rightsOf(template, 'LogDeliverRole');
+    expect(allows({ action: 'sqs:SendMessage', resource: 'arn:aws:sqs:eu-central-1:111122223333:dead' })).toBe(true);
+  });
+
   it('may be in another stack than the log: that one knows nothing of it', () => {
     const app = freshApp();
     const log = new EventLog(new Stack(app, 'Logs'), 'Log');
@@ -182,8 +243,10 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
     const stack = new Stack(freshApp(), 'Varve');
     const log = new EventLog(stack, 'Log');
     const must = { topics: ['orders'], group: 'billing', startingPosition: LATEST };
-    const onFailure = new SnsDlq(new sns.Topic(stack, 'Topic'));
-    expect(() => new EventLogSource(log, { ...must, onFailure })).toThrow(/give an SqsDlq/);
+    const onFailure: lambda.IEventSourceDlq = { bind: () => ({ destination: 'kafka://dead' }) };
+    expect(() => subscribed(log, stack, { onFailure })).toThrow(
+      /give an SqsDlq, an SnsDlq or an S3OnFailureDestination/,
+    );
 
     const arn = 'arn:aws:lambda:eu-central-1:111122223333:function:bill';
     const there = lambda.Function.fromFunctionArn(stack, 'There', arn);

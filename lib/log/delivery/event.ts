@@ -25,20 +25,21 @@ export interface KafkaEventRecord {
 /** Lambda takes 6 MB (6,291,556 bytes) of a request; this leaves room for what is around the records. */
 export const MAX_EVENT_BYTES = 6_000_000;
 
-/** The event of as many of the records as it holds, from the first on: none when the first is too large by itself. */
+/** The event of as many of the records as `most` bytes hold, from the first on: none when the first is too large by itself. */
 export function eventOf(
   topic: string,
   partition: number,
   records: readonly LogRecord[],
+  most = MAX_EVENT_BYTES,
 ): { event: KafkaEvent; count: number } {
   const within: KafkaEventRecord[] = [];
   let bytes = 0;
   for (const record of records) {
     // What cannot fit is not written out to find that.
-    if (sizeOf(record) > MAX_EVENT_BYTES) break;
+    if (sizeOf(record) > most) break;
     const one = recordOf(topic, partition, record);
     bytes += Buffer.byteLength(JSON.stringify(one)) + 1;
-    if (bytes > MAX_EVENT_BYTES) break;
+    if (bytes > most) break;
     within.push(one);
   }
   // Nobody can be asked there: whoever reads the record again does it at the log's own doors.

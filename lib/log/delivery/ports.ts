@@ -30,8 +30,11 @@ export interface DeadLetter {
   invocations: number;
 }
 
-/** Tells `subscription.onFailure`. Rejects when that is not told: then it is tried again, and the records wait. */
-export type OnFailure = (subscription: Subscription, letter: DeadLetter) => Promise<void>;
+/**
+ * Tells `subscription.onFailure`. Rejects when that is not told: then it is tried again, and the records wait. `event`: the records as the
+ * function got them, or would have, if there were no limit.
+ */
+export type OnFailure = (subscription: Subscription, letter: DeadLetter, event: () => KafkaEvent) => Promise<void>;
 
 /** A message to whoever delivers: one partition of a subscription has something to do. */
 export interface DeliveryMessage {

@@ -119,7 +119,8 @@ export async function step(
       invocations,
     };
     try {
-      if (subscription.onFailure !== undefined) await deps.onFailure(subscription, given);
+      const event = () => eventOf(lane.topic, lane.partition, records, Number.POSITIVE_INFINITY).event;
+      if (subscription.onFailure !== undefined) await deps.onFailure(subscription, given, event);
     } catch {
       // The next step comes to the same without an invocation, or after one more.
       return again(UNAVAILABLE_MS, { offset: start.offset, attempts: invocations, limit: records.length }, 'not told');

@@ -24,7 +24,7 @@ export interface SubscribeOptions extends Partial<DeliverySettings> {
   enabled?: boolean;
   /** Lambda's filter patterns, each as JSON: records that match none of them are passed over. 1 to 10. */
   filters?: readonly string[];
-  /** A queue's ARN: it is told what was given up. */
+  /** The ARN of a queue, a topic of SNS, or a bucket: it is told what was given up. */
   onFailure?: string;
   /**
    * Where partitions begin of which the group has committed nothing; of those that are added later always the log start. It is settled

@@ -25,7 +25,7 @@ export interface Subscription {
   reportBatchItemFailures: boolean;
   /** Patterns, as text: records that match none of them are passed over. Absent: all are delivered. */
   filters?: readonly string[];
-  /** Where it is told what was given up, in the words of whoever tells it: a queue's ARN. Absent: nowhere. */
+  /** Where it is told what was given up, in the words of whoever tells it: an ARN. Absent: nowhere. */
   onFailure?: string;
 }
 
