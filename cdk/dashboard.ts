@@ -1,5 +1,7 @@
+import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
+import { LAG_METRIC, METRIC_DIMENSION, METRIC_NAMESPACE } from '../functions/metric-names.ts';
 import type { Watched } from './alarms.ts';
 
 type Lines = readonly cloudwatch.IMetric[];
@@ -10,6 +12,12 @@ export function dashboard(scope: Construct, id: string, { log, functions, table 
     new cloudwatch.GraphWidget({ title, width: 12, height: 6, left: [...left], right: [...right] });
   const each = (of: 'metricDuration' | 'metricErrors' | 'metricThrottles' | 'metricInvocations', statistic: string) =>
     Object.entries(functions).map(([label, one]) => one[of]({ label, statistic }));
+  const of = `${METRIC_DIMENSION}="${table.tableName}"`;
+  const lags = new cloudwatch.MathExpression({
+    expression: `SEARCH('{${METRIC_NAMESPACE},${METRIC_DIMENSION},topic,group} MetricName="${LAG_METRIC}" ${of}', 'Maximum', 300)`,
+    label: '',
+    period: Duration.minutes(5),
+  });
   const latency = (statistic: string) => log.metricLatency({ statistic, label: statistic });
 
   return new cloudwatch.Dashboard(scope, id, {
@@ -43,6 +51,7 @@ export function dashboard(scope: Construct, id: string, { log, functions, table 
           table.metricConsumedReadCapacityUnits({ statistic: 'Sum' }),
           table.metricConsumedWriteCapacityUnits({ statistic: 'Sum' }),
         ]),
+        graph('Records that subscriptions lag', [lags]),
       ],
     ],
   });

@@ -33,7 +33,7 @@ const FINDINGS = {
 };
 
 /** Head changes -> notify -> one queue -> deliver -> the functions. Nothing of it runs while nothing is appended, but for the sweep. */
-export function logDelivery(log: Construct, { metrics: _, ...shared }: LogFunctionProps): LogDelivery {
+export function logDelivery(log: Construct, shared: LogFunctionProps): LogDelivery {
   const { table } = shared;
   if (table.tableStreamArn === undefined) {
     throw new Error(

@@ -3,7 +3,7 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
-import { METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../functions/metric-names.ts';
+import { LAG_METRIC, METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../functions/metric-names.ts';
 import type { LogApi } from './api.ts';
 import { type LogDelivery, logDelivery } from './delivery.ts';
 import { EventLogGrants } from './grants.ts';
@@ -29,6 +29,11 @@ export interface IEventLog extends IConstruct {
    * @default sum over 5 minutes; of `AppendLatency` the 99th percentile
    */
   metric(name: MetricName, options?: cloudwatch.MetricOptions): cloudwatch.Metric;
+  /**
+   * How many records of a topic a group with a subscription is behind; nothing is measured while it is not. Nor is it with `metrics: false`.
+   * @default maximum over 5 minutes, which is how often it is measured
+   */
+  metricOffsetLag(topic: string, group: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric;
   /** Requests to the API. @default sum over 5 minutes */
   metricRequests(options?: cloudwatch.MetricOptions): cloudwatch.Metric;
   /** Requests that were answered with 5xx. @default sum over 5 minutes */
@@ -75,6 +80,16 @@ export abstract class EventLogBase extends Construct implements IEventLog {
       dimensionsMap: { [METRIC_DIMENSION]: this.table.tableName },
       metricName: name,
       statistic: name === 'AppendLatency' ? cloudwatch.Stats.p(99) : cloudwatch.Stats.SUM,
+      ...options,
+    });
+  }
+
+  metricOffsetLag(topic: string, group: string, options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: METRIC_NAMESPACE,
+      dimensionsMap: { [METRIC_DIMENSION]: this.table.tableName, topic, group },
+      metricName: LAG_METRIC,
+      statistic: cloudwatch.Stats.MAXIMUM,
       ...options,
     });
   }

@@ -1,7 +1,7 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { METRIC_NAMESPACE, METRICS } from '../../functions/metric-names.ts';
+import { LAG_METRIC, METRIC_NAMESPACE, METRICS } from '../../functions/metric-names.ts';
 import { resolved } from './policies.ts';
 import { synthesized } from './synthesized.ts';
 
@@ -79,7 +79,19 @@ describe('alarms and dashboard', () => {
     const ours = shown.filter(([namespace]) => namespace === METRIC_NAMESPACE).map(([, name]) => name);
 
     expect(new Set(ours)).toEqual(new Set(Object.keys(METRICS).filter((name) => name !== 'Errors')));
+    // Whatever subscriptions there are.
+    expect(JSON.stringify(shown)).toContain(LAG_METRIC);
   });
+});
+
+it('an alarm may look at how far a group lags', () => {
+  const template = synthesized({}, (log, stack) => {
+    const alarm = { threshold: 1_000, evaluationPeriods: 2 };
+    log.metricOffsetLag('orders', 'billing').createAlarm(stack, 'Behind', alarm);
+  });
+
+  const [alarm] = Object.values(template.findResources('AWS::CloudWatch::Alarm'));
+  expect(metricsOf(alarm!)).toEqual([expect.stringMatching(/^Varve OffsetLag group=billing log=\w+ topic=orders$/)]);
 });
 
 it('the functions count in metrics of their own unless they are told not to', () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { METRIC_NAMESPACE, METRICS } from '../../functions/metric-names.ts';
+import { writeLags } from '../../functions/lag-metric.ts';
+import { LAG_METRIC, METRIC_NAMESPACE, METRICS } from '../../functions/metric-names.ts';
 import { lambdaTelemetry } from '../../functions/telemetry.ts';
 import { VarveError } from '../../lib/errors.ts';
 import { context } from './gateway.ts';
@@ -116,4 +117,22 @@ it('tells of an error what it is and where it was, and not what may quote a reco
   expect(line.err.stack[0]).toMatch(/^at .*telemetry\.test\.ts/);
   expect(parser.err).toMatchObject({ name: 'SyntaxError' });
   expect(written).not.toContain('secret');
+});
+
+it('writes what subscriptions lag, with topic and group, and nothing of those that do not', () => {
+  const one = { topic: 'orders', group: 'billing', name: 'a', lag: 17 };
+
+  writeLags('my-table', [one, { ...one, group: 'shipping', lag: 0 }, { ...one, topic: 'returns', lag: 1 }]);
+
+  const metrics = lines();
+  expect(metrics.map(({ _aws, ...values }) => values)).toEqual([
+    { log: 'my-table', topic: 'orders', group: 'billing', OffsetLag: 17 },
+    { log: 'my-table', topic: 'returns', group: 'billing', OffsetLag: 1 },
+  ]);
+  for (const { _aws } of metrics) {
+    const [{ Namespace, Dimensions, Metrics }, ...others] = _aws.CloudWatchMetrics;
+    expect(others).toEqual([]);
+    expect([Namespace, Dimensions]).toEqual([METRIC_NAMESPACE, [['log', 'topic', 'group']]]);
+    expect(Metrics).toEqual([{ Name: LAG_METRIC, Unit: 'Count' }]);
+  }
 });

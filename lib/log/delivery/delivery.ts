@@ -32,6 +32,14 @@ export interface DeliveryReport {
   failure?: unknown;
 }
 
+/** Records of a subscription's topic that its group has not committed, in all partitions. */
+export interface SubscriptionLag {
+  topic: string;
+  group: string;
+  name: string;
+  lag: number;
+}
+
 /**
  * Delivers the records of topics to functions, at least once, in order per partition. Anyone may call any of it, at any time and twice:
  * the states of the deliveries and the committed offsets decide.
@@ -39,8 +47,8 @@ export interface DeliveryReport {
 export interface Delivery {
   /** These partitions may have new records. Answers how many messages were sent. */
   wake(changed: readonly TopicIdPartition[]): Promise<number>;
-  /** Wakes what lags behind: after messages were lost, and for subscriptions that are new. Answers how many messages were sent. */
-  sweep(which?: { topic: string; name: string }): Promise<number>;
+  /** Wakes what lags behind: after messages were lost, and for subscriptions that are new. Answers how many messages were sent, and who lags how far. */
+  sweep(which?: { topic: string; name: string }): Promise<{ sent: number; lags: SubscriptionLag[] }>;
   /** A message has come. `timeLeft`: milliseconds that the caller has; an invocation begins only with enough of them for its end. */
   run(message: DeliveryMessage, timeLeft: () => number): Promise<DeliveryReport>;
 }
@@ -117,21 +125,21 @@ export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }:
     return done.filter((one) => one.status === 'fulfilled' && one.value).length;
   }
 
-  async function lagging(subscription: Subscription): Promise<TopicIdPartition[]> {
+  /** Partitions with something to deliver, and how many records that is. */
+  async function lagging(subscription: Subscription): Promise<(TopicIdPartition & { lag: number })[]> {
     const topic = await catalog.topics.get(subscription.topic);
     const all = Array.from({ length: topic?.partitions ?? 0 }, (_, partition) => ({ topicId: topic!.id, partition }));
-    const found: TopicIdPartition[] = [];
+    const found: (TopicIdPartition & { lag: number })[] = [];
     for (let i = 0; i < all.length; i += HEADS_AT_ONCE) {
       const some = all.slice(i, i + HEADS_AT_ONCE);
       const committed = await catalog.groups.offsets(subscription.group, some);
       const offsets = new Map(committed.map(({ partition, offset }) => [partition, offset]));
       const heads = await catalog.partitions.peek(some);
-      found.push(
-        ...some.filter(({ partition }, at) => {
-          const head = heads[at];
-          return head && head.highWatermark > Math.max(offsets.get(partition) ?? 0, head.logStart);
-        }),
-      );
+      for (const [at, head] of heads.entries()) {
+        const of = some[at]!;
+        const lag = head ? head.highWatermark - Math.max(offsets.get(of.partition) ?? 0, head.logStart) : 0;
+        if (lag > 0) found.push({ ...of, lag });
+      }
     }
     return found;
   }
@@ -154,12 +162,21 @@ export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }:
     async sweep(which) {
       const all = (await subscriptions.list()).filter(({ enabled }) => enabled);
       const chosen = which ? all.filter(({ topic, name }) => topic === which.topic && name === which.name) : all;
+      const lags: SubscriptionLag[] = [];
       let sent = 0;
       for (const subscription of chosen) {
+        const { topic, group, name } = subscription;
         const partitions = await lagging(subscription);
-        sent += await count(partitions.map((at) => () => wakeOne(subscription, at)));
+        lags.push({ topic, group, name, lag: partitions.reduce((sum, { lag }) => sum + lag, 0) });
+        sent += await count(
+          partitions.map(
+            ({ topicId, partition }) =>
+              () =>
+                wakeOne(subscription, { topicId, partition }),
+          ),
+        );
       }
-      return sent;
+      return { sent, lags };
     },
 
     async run(message, timeLeft) {

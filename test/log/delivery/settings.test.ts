@@ -271,6 +271,21 @@ describe('what the settings promise', () => {
     expect(town.seen.flatMap((one) => one.offsets)).toEqual(offsets);
   });
 
+  it('what it lags behind is counted over its partitions, and is nothing once all is delivered', async () => {
+    let works = false;
+    const handler = () => {
+      if (!works) throw new Error('no');
+    };
+    town = await openTown({ retryAttempts: -1 }, handler, { partitions: 2 });
+    await town.append([...numbered(5), { value: 'x', partition: 1 }]);
+    const lag = async () => (await town!.sweep()).lags;
+
+    expect(await lag()).toEqual([{ topic: 'orders', group: 'billing', name: 'bills', lag: 6 }]);
+    works = true;
+    await town.settle();
+    expect(await lag()).toMatchObject([{ lag: 0 }]);
+  });
+
   it('goes on where the group is set to, forth and back', async () => {
     town = await openTown({}, () => undefined);
     await town.append(numbered(5));

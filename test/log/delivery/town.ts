@@ -1,4 +1,5 @@
 import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
+import type { Delivery } from '../../../lib/log/delivery/delivery.ts';
 import type { KafkaEvent } from '../../../lib/log/delivery/event.ts';
 import type { DeadLetter, DeliveryMessage, Invocation } from '../../../lib/log/delivery/ports.ts';
 import type { SubscribeOptions } from '../../../lib/log/delivery/subscriptions.ts';
@@ -33,6 +34,7 @@ export interface Town {
   append(records: Parameters<ReturnType<typeof createLog>['append']>[1]): Promise<void>;
   /** Changes the settings: those that are not named are as they were at first. */
   subscribe(changed: Partial<SubscribeOptions>): Promise<void>;
+  sweep(): ReturnType<Delivery['sweep']>;
   /** Runs until no message is under way. */
   settle(): Promise<void>;
   committed(partition?: number): Promise<number | undefined>;
@@ -124,6 +126,7 @@ export async function openTown(
     seen,
     letters,
     subscribe,
+    sweep: () => done(delivery.sweep()),
     async append(records) {
       const appended = await done(log.append(TOPIC, records));
       const { id } = await done(log.topics.describe(TOPIC));
