@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { systemClock } from '../lib/clock.ts';
 import { VarveError } from '../lib/errors.ts';
+import { letterMessage } from '../lib/log/delivery/letter-message.ts';
 import type { DeadLetter, OnFailure } from '../lib/log/delivery/ports.ts';
 import type { Subscription } from '../lib/stores/catalog/subscriptions.ts';
 
@@ -22,8 +24,9 @@ export function deadLetters({
   s3 = new S3Client(),
 }: Partial<DeadLetterClients> = {}): OnFailure {
   return async (subscription, letter, event) => {
-    const arn = subscription.onFailure!;
-    const body = bodyOf(subscription, letter);
+    const arn = subscription.onFailure;
+    if (arn === undefined) return;
+    const body = letterMessage(subscription, letter, systemClock.now());
     // A bucket's ARN has no region and no account.
     const [, , service, region, account, name] = arn.split(':');
     if (service === 'sqs') {
@@ -39,32 +42,6 @@ export function deadLetters({
     } else {
       throw new VarveError('INVALID_CONFIG', `onFailure: ${arn}: it must be a queue, a topic of SNS, or a bucket.`);
     }
-  };
-}
-
-/** https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html */
-export function bodyOf({ target, group, name }: Subscription, letter: DeadLetter) {
-  const { condition, topic, partition, invocations, records } = letter;
-  const time = (milliseconds: number) => (milliseconds < 0 ? null : new Date(milliseconds).toISOString());
-  return {
-    requestContext: { functionArn: target, condition, approximateInvokeCount: invocations },
-    version: '1.0',
-    timestamp: new Date().toISOString(),
-    KafkaBatchInfo: {
-      batchSize: records,
-      consumerGroup: group,
-      subscription: name,
-      recordsInfo: {
-        [`${topic}-${partition}`]: {
-          topic,
-          partition,
-          firstRecordOffset: String(letter.firstOffset),
-          lastRecordOffset: String(letter.lastOffset),
-          firstRecordTimestamp: time(letter.firstTimestamp),
-          lastRecordTimestamp: time(letter.lastTimestamp),
-        },
-      },
-    },
   };
 }
 

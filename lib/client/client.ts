@@ -11,6 +11,7 @@ import { type ReaderDeps, type ReadOptions, readBatches } from './reading.ts';
 import { type AppendAnswer, type AppendedRecord, appendedOf, type NewRecord, type ReadRecord } from './records.ts';
 import { path, requests as requestsOf } from './requests.ts';
 import { type SequencedAppends, sequencedAppends } from './sequenced.ts';
+import { type Subscriptions, subscriptionsOf } from './subscriptions.ts';
 import { type Topics, topicsOf } from './topics.ts';
 
 export interface ClientOptions {
@@ -39,6 +40,7 @@ export interface Client extends Partitions, SequencedAppends {
   readonly following: Following;
   readonly topics: Topics;
   readonly groups: Groups;
+  readonly subscriptions: Subscriptions;
 
   /**
    * One request. Resolves when all records are durable, with one answer a record; rejects with the first record's error: others
@@ -86,6 +88,7 @@ export function connect(url: string, options: ClientOptions = {}): Client {
     following,
     topics,
     groups: groupsOf(requests),
+    subscriptions: subscriptionsOf(requests),
     ...partitions,
     ...sequencedAppends(requests),
     async append(topic, records, options) {
@@ -123,4 +126,5 @@ export type { Producer } from './producer.ts';
 export type { ReadOptions } from './reading.ts';
 export type { AppendedRecord, Headers, NewRecord, ReadRecord } from './records.ts';
 export type { BatchSequence, ProducerIdentity } from './sequenced.ts';
+export type { NewSubscription, SubscriptionDescription, Subscriptions } from './subscriptions.ts';
 export type { ConfigEntry, NewTopic, TopicChanges, TopicDescription, TopicSummary, Topics } from './topics.ts';

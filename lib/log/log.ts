@@ -9,7 +9,9 @@ import type { ObjectStore } from '../stores/objects/objects.ts';
 import { createAppender } from './appender.ts';
 import { createBatches, DEFAULT_CACHE_BYTES } from './batches.ts';
 import type { BrokerConfig } from './broker-config.ts';
+import { deadLetterTopic } from './delivery/dead-letter-topic.ts';
 import { createDelivery } from './delivery/delivery.ts';
+import { driveDelivery, type SelfDelivery } from './delivery/driver.ts';
 import { createSubscriptionAdmin } from './delivery/subscriptions.ts';
 import type {
   AppendedBatch,
@@ -50,6 +52,8 @@ export interface LogDeps {
   upkeep?: Partial<UpkeepRules>;
   /** Does the upkeep by itself, as often as the broker's configuration says. `clock`: one whose timers let the process end. */
   selfUpkeep?: { clock: Clock; onRun?: (report: UpkeepReport) => void };
+  /** Delivers by itself to who subscribes: for the only process that has the log. */
+  selfDelivery?: SelfDelivery;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -72,7 +76,11 @@ export function createLog(deps: LogDeps): EventLog {
     meter,
     prices: deps.prices,
     limits: { ...DEFAULT_WRITER_LIMITS, ...deps.writer },
-    onHead: (at, head, asked) => (head ? heads.learn(at, head, asked) : heads.forget(at)),
+    onHead(at, head, asked) {
+      if (head) heads.learn(at, head, asked);
+      else heads.forget(at);
+      driver?.changed(at);
+    },
     onAppended: (entry, batch, base) => batches.offer(entry, base, batch.bytes),
   });
   const settingsOf = new WeakMap<Topic, TopicSettings>();
@@ -110,7 +118,14 @@ export function createLog(deps: LogDeps): EventLog {
   });
   const upkeepRuns = new Set<Promise<UpkeepReport>>();
   const schedule = deps.selfUpkeep && startUpkeep(deps.selfUpkeep);
+  const deliveryDeps = { catalog, reader, heads, clock, random };
+  const driver = deps.selfDelivery && startDelivery(deps.selfDelivery);
   let closed: Promise<void> | undefined;
+
+  function startDelivery(given: SelfDelivery) {
+    const onFailure = deadLetterTopic((...args) => log.append(...args), clock.now);
+    return driveDelivery(deliveryDeps, { ...given, onFailure });
+  }
 
   function startUpkeep({ clock: timer, onRun }: NonNullable<LogDeps['selfUpkeep']>) {
     return every(timer, brokerConfig.retentionCheckInterval, async () => onRun?.(await runUpkeep()));
@@ -217,11 +232,12 @@ export function createLog(deps: LogDeps): EventLog {
     return now.id === seen.id ? now.partitions : seen.partitions;
   }
 
+  const subscriptions = createSubscriptionAdmin({ catalog, clock, random, resolve });
   const log: EventLog = {
     clusterId: catalog.clusterId,
     topics,
     groups: createGroupAdmin({ catalog, clock, random }),
-    subscriptions: createSubscriptionAdmin({ catalog, clock, random, resolve }),
+    subscriptions: driver?.over(subscriptions) ?? subscriptions,
 
     async append(topic, records, options) {
       const answers = await log.appendSettled(topic, records, options);
@@ -324,13 +340,14 @@ export function createLog(deps: LogDeps): EventLog {
 
     delivery(options) {
       open();
-      return createDelivery({ catalog, reader, heads, clock, random }, options);
+      return createDelivery(deliveryDeps, options);
     },
 
     close() {
       closed ??= (async () => {
         schedule?.stop();
         stopping.abort();
+        await driver?.close();
         await Promise.all([writer.close(), ...upkeepRuns]);
         closing.abort();
         heads.close();

@@ -2,12 +2,14 @@ import { dirname, join, resolve } from 'node:path';
 import { backgroundClock, systemClock } from '../clock.ts';
 import { systemRandom } from '../ids.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
+import type { SelfDelivery } from '../log/delivery/driver.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { createLog } from '../log/log.ts';
 import type { Meter } from '../log/meter.ts';
 import { embeddedPrices } from '../log/placement.ts';
 import type { UpkeepReport, UpkeepRules } from '../log/upkeep/upkeep.ts';
 import type { WriterLimits } from '../log/writer.ts';
+import { urlTarget } from '../runtime/url-target.ts';
 import { openSqlite } from '../stores/catalog/sqlite/sqlite.ts';
 import { type FileSystem, nodeFileSystem } from '../stores/objects/file-system.ts';
 import { openFilesystem } from '../stores/objects/filesystem.ts';
@@ -22,6 +24,8 @@ export interface EmbeddedOptions {
   cacheBytes?: number;
   /** Told what each run of the upkeep did. */
   onUpkeep?: (report: UpkeepReport) => void;
+  /** How subscriptions are delivered. */
+  delivery?: Partial<Omit<SelfDelivery, 'clock'>>;
   /** For tests that make a disk full or lose its power. */
   fs?: FileSystem;
 }
@@ -29,7 +33,10 @@ export interface EmbeddedOptions {
 /** Where nothing is far away, appends that are still under way are younger, and readers look again at once. */
 const UPKEEP: Partial<UpkeepRules> = { grace: 60_000, wait: 0 };
 
-/** The log on this machine: SQLite and files. It does its upkeep by itself, every `log.retention.check.interval.ms`, until it is closed. */
+/**
+ * The log on this machine: SQLite and files. Until it is closed it does its upkeep by itself, every `log.retention.check.interval.ms`,
+ * and delivers records to the URLs that subscribe to them.
+ */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> {
   const brokerConfig = parseBrokerConfig(options.config ?? []);
   await makeFolder(options.fs ?? nodeFileSystem, resolve(options.data));
@@ -41,7 +48,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
   });
   try {
     const objects = await openFilesystem(join(options.data, 'objects'), options.fs ? { fs: options.fs } : {});
-    const { meter, writer, cacheBytes, onUpkeep } = options;
+    const { meter, writer, cacheBytes, onUpkeep, delivery } = options;
     return createLog({
       catalog,
       objects,
@@ -51,6 +58,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
       prices: embeddedPrices,
       upkeep: UPKEEP,
       selfUpkeep: { clock: backgroundClock, ...(onUpkeep && { onRun: onUpkeep }) },
+      selfDelivery: { clock: backgroundClock, target: urlTarget, ...delivery },
       ...(meter && { meter }),
       writer: { eager: true, ...writer },
       ...(cacheBytes !== undefined && { cacheBytes }),

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import { httpDoor } from '../doors/http/http-door.ts';
 import { prometheusMetrics } from '../doors/http/prometheus.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
+import type { SelfDelivery } from '../log/delivery/driver.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { UpkeepReport } from '../log/upkeep/upkeep.ts';
 import { openEmbedded } from '../open/embedded.ts';
@@ -26,8 +27,9 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
     const metrics = prometheusMetrics({ process: true });
     const stopping = new AbortController();
     const onUpkeep = (report: UpkeepReport) => logUpkeep(logger, report);
-    log = await openEmbedded({ data: options.data, config: options.config, meter: metrics.meter, onUpkeep });
-    const { allowedHosts, corsOrigins } = options;
+    const delivery = deliveryLog(logger);
+    log = await openEmbedded({ data: options.data, config: options.config, meter: metrics.meter, onUpkeep, delivery });
+    const { allowedHosts, corsOrigins, targetHosts } = options;
     const door = httpDoor({
       log,
       clock: systemClock,
@@ -35,6 +37,7 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
       logger,
       allowedHosts,
       corsOrigins,
+      targetHosts,
       brokerId: config.nodeId,
       stopping: stopping.signal,
     });
@@ -65,6 +68,18 @@ function logUpkeep(logger: Logger, { failure, ...report }: UpkeepReport): void {
   if (report.failed > 0) logger.warn({ ...report, err: failure }, 'the upkeep met failures; its next run goes on');
   else if (report.raised + report.deleted > 0) logger.info(report, 'old data was deleted');
   else logger.debug(report, 'nothing to delete');
+}
+
+function deliveryLog(logger: Logger): Pick<SelfDelivery, 'onGivenUp' | 'onRun'> {
+  return {
+    onGivenUp({ name, group }, letter) {
+      logger.warn({ subscription: name, group, ...letter }, 'records were given up');
+    },
+    onRun(of, { failure, given: _, ...report }) {
+      if (failure === undefined) logger.debug({ of, ...report }, 'delivery');
+      else logger.warn({ of, ...report, err: failure }, 'a delivery met a failure; it goes on later');
+    },
+  };
 }
 
 async function countTopics(log: EventLog): Promise<number> {

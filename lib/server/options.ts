@@ -22,6 +22,8 @@ export interface ServerFlags {
   allowHost?: readonly string[];
   /** Origins whose web pages may call it. */
   corsOrigin?: readonly string[];
+  /** Hosts, beside this machine, whose URLs may subscribe to topics. */
+  targetHost?: readonly string[];
 }
 
 export interface ServerOptions {
@@ -34,6 +36,8 @@ export interface ServerOptions {
   config: readonly string[];
   allowedHosts: readonly string[];
   corsOrigins: readonly string[];
+  /** As URLs have them. */
+  targetHosts: readonly string[];
   /** One of pino's. VARVE_LOG_LEVEL; default `info`. */
   logLevel: string;
 }
@@ -64,6 +68,8 @@ export function serverOptions(flags: ServerFlags, env: NodeJS.ProcessEnv): Serve
     config: flags.config ?? [],
     allowedHosts: [...(loopback ? [] : ownNames(host)), ...(flags.allowHost ?? [])],
     corsOrigins: (flags.corsOrigin ?? []).map(originOf),
+    // Where others reach the server they would reach this machine's own services through it.
+    targetHosts: [...(loopback ? ['127.0.0.1', 'localhost', '[::1]'] : []), ...(flags.targetHost ?? [])],
     logLevel,
   };
 }

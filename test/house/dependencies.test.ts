@@ -24,21 +24,26 @@ const ROOMS: Record<string, { files: RegExp; from: string[]; fs?: true; sqlite?:
   log: { files: /^lib\/log\//, from: ['base', 'format', 'ports', 'partitioner'] },
   sigv4: { files: /^lib\/client\/sigv4\.ts$/, from: ['client'], aws: true },
   client: { files: /^lib\/client\//, from: ['base', 'partitioner', 'sigv4'] },
+  runtime: { files: /^lib\/runtime\//, from: ['base', 'ports', 'log'], fs: true },
   http: { files: /^lib\/doors\/http\//, from: ['base', 'format', 'ports', 'log'] },
   kafka: { files: /^lib\/doors\/kafka\//, from: ['base', 'format', 'log'] },
   open: {
     files: /^lib\/open\//,
-    from: ['base', 'format', 'ports', 'log', 'sqlite', 'dynamodb', 'filesystem', 's3', 'memory'],
+    from: ['base', 'format', 'ports', 'log', 'sqlite', 'dynamodb', 'filesystem', 's3', 'memory', 'runtime'],
     fs: true,
   },
   server: { files: /^lib\/server\//, from: ['base', 'log', 'http', 'kafka', 'open'], fs: true },
   credentials: { files: /^lib\/doors\/cli\/credentials\.ts$/, from: ['client'], aws: true },
   cli: {
     files: /^lib\/doors\/cli\//,
-    from: ['base', 'format', 'log', 'client', 'credentials', 'open', 'server'],
+    from: ['base', 'format', 'log', 'client', 'credentials', 'open', 'server', 'runtime'],
     fs: true,
   },
-  testing: { files: /^lib\/testing\//, from: ['base', 'log', 'http', 'open', 'server', 'client'], fs: true },
+  testing: {
+    files: /^lib\/testing\//,
+    from: ['base', 'log', 'ports', 'http', 'open', 'server', 'client', 'runtime'],
+    fs: true,
+  },
   index: { files: /^lib\/index\.ts$/, from: ['base', 'format', 'ports', 'log', 'open', 'client'] },
 };
 

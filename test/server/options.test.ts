@@ -13,6 +13,7 @@ describe('the options of the server', () => {
       config: [],
       allowedHosts: [],
       corsOrigins: [],
+      targetHosts: ['127.0.0.1', 'localhost', '[::1]'],
       logLevel: 'info',
     });
   });

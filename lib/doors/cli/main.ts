@@ -6,6 +6,7 @@ import { addGroup } from './group/group.ts';
 import { whole } from './options.ts';
 import { addProduce } from './produce.ts';
 import { addGateway, addServer } from './server.ts';
+import { addSubscribe } from './subscribe.ts';
 import { plain } from './table.ts';
 import { OutputClosed, openTerminal, type Terminal } from './terminal.ts';
 import { addTopic } from './topic/topic.ts';
@@ -65,6 +66,7 @@ function programOf(terminal: Terminal, ended: (code: number) => void): Command {
   addProduce(program, terminal, ended);
   addConsume(program, terminal);
   addGroup(program, terminal);
+  addSubscribe(program, terminal);
   return program;
 }
 

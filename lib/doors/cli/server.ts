@@ -18,6 +18,7 @@ export function addServer(program: Command, ended: (code: number) => void): void
     .option('--insecure', 'listen where other machines can reach it, without credentials')
     .option('--allow-host <name>', 'a name by which the server is reached besides its own; repeatable', several)
     .option('--cors-origin <origin>', 'an origin whose web pages may call it; repeatable', several)
+    .option('--target-host <name>', 'a host whose URLs may subscribe, besides this machine; repeatable', several)
     .action(async (flags) => {
       // The other commands start without all that a server needs.
       const { serve } = await import('../../server/main.ts');

@@ -21,6 +21,8 @@ export interface Door {
   limits: HttpLimits;
   budget: Budget;
   metrics: Metrics;
+  /** Hosts whose URLs may subscribe. */
+  targetHosts: readonly string[];
   logger: Logger;
   /** The one broker that clients are shown. */
   brokerId: number;

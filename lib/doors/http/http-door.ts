@@ -30,6 +30,8 @@ export interface HttpDoorDeps {
   corsOrigins?: readonly string[];
   /** Default none: there is no `/metrics` then. */
   metrics?: Metrics;
+  /** Hosts, without port, whose URLs may subscribe to topics; `*` allows any. Default none: for logs that do not deliver by themselves. */
+  targetHosts?: readonly string[];
   logger?: Logger;
   /** The broker id that clients are shown. Default 0. */
   brokerId?: number;
@@ -47,6 +49,7 @@ export function httpDoor(deps: HttpDoorDeps): Hono {
     limits,
     budget: createBudget(limits.maxHeldBytes, limits.maxQueueing, clock),
     metrics: deps.metrics ?? silentMetrics,
+    targetHosts: deps.targetHosts ?? [],
     logger: deps.logger ?? silentLogger,
     brokerId: deps.brokerId ?? 0,
     stopping: deps.stopping ?? new AbortController().signal,

@@ -16,6 +16,8 @@ export interface DeliveryOptions {
   target: Target;
   queue: Queue;
   onFailure: OnFailure;
+  /** The pause before a batch that failed is tried again, instead of the one that is due. Milliseconds. For tests. */
+  retryPause?: (due: number) => number;
 }
 
 /** What became of a message. */
@@ -47,8 +49,14 @@ export interface SubscriptionLag {
 export interface Delivery {
   /** These partitions may have new records. Answers how many messages were sent. */
   wake(changed: readonly TopicIdPartition[]): Promise<number>;
-  /** Wakes what lags behind: after messages were lost, and for subscriptions that are new. Answers how many messages were sent, and who lags how far. */
-  sweep(which?: { topic: string; name: string }): Promise<{ sent: number; lags: SubscriptionLag[] }>;
+  /**
+   * Wakes what lags behind: after messages were lost, and for subscriptions that are new. Answers how many messages were sent, and who
+   * lags how far. `lost`: whatever the states say, no message is under way. `anew`: nor is there a reason any more to wait for another try.
+   */
+  sweep(
+    which?: { topic: string; name: string },
+    messages?: 'sent' | 'lost' | 'anew',
+  ): Promise<{ sent: number; lags: SubscriptionLag[] }>;
   /** A message has come. `timeLeft`: milliseconds that the caller has; an invocation begins only with enough of them for its end. */
   run(message: DeliveryMessage, timeLeft: () => number): Promise<DeliveryReport>;
 }
@@ -73,7 +81,8 @@ const HEADS_AT_ONCE = 100;
 /** Topics of which it is known whether they are subscribed to. */
 const MAX_KNOWN = 10_000;
 
-export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }: DeliveryOptions): Delivery {
+export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): Delivery {
+  const { target, queue, onFailure, retryPause = (due) => due } = options;
   const { catalog, clock, random } = deps;
   const { subscriptions } = catalog;
   /** A topic's id has one name for ever. `subscribed`: the names among which it was looked for. */
@@ -92,9 +101,10 @@ export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }:
     throw new VarveError('KAFKA_STORAGE_ERROR', 'The state of a delivery changes all the time: try again.');
   }
 
-  async function wakeOne({ topic, name, maxBatchingWindow }: Subscription, at: TopicIdPartition): Promise<boolean> {
+  async function wakeOne(subscription: Subscription, at: TopicIdPartition, anew = false): Promise<boolean> {
+    const { topic, name, maxBatchingWindow } = subscription;
     const of: DeliveryOf = { ...at, subscription: name };
-    const next = await change(of, (state) => states.wake(state, clock.now(), maxBatchingWindow));
+    const next = await change(of, (state) => states.wake(state, clock.now(), maxBatchingWindow, anew));
     if (next?.status !== 'queued') return false;
     try {
       await queue({ topic, subscription: name, ...at }, maxBatchingWindow);
@@ -159,7 +169,7 @@ export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }:
       );
     },
 
-    async sweep(which) {
+    async sweep(which, messages = 'sent') {
       const all = (await subscriptions.list()).filter(({ enabled }) => enabled);
       const chosen = which ? all.filter(({ topic, name }) => topic === which.topic && name === which.name) : all;
       const lags: SubscriptionLag[] = [];
@@ -168,11 +178,17 @@ export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }:
         const { topic, group, name } = subscription;
         const partitions = await lagging(subscription);
         lags.push({ topic, group, name, lag: partitions.reduce((sum, { lag }) => sum + lag, 0) });
+        const wake = async (at: TopicIdPartition) => {
+          if (await wakeOne(subscription, at, messages === 'anew')) return true;
+          // Too early, it is sent again for when it is due.
+          if (messages !== 'sent') await queue({ topic, subscription: name, ...at }, 0);
+          return messages !== 'sent';
+        };
         sent += await count(
           partitions.map(
             ({ topicId, partition }) =>
               () =>
-                wakeOne(subscription, { topicId, partition }),
+                wake({ topicId, partition }),
           ),
         );
       }
@@ -242,7 +258,7 @@ export function createDelivery(deps: DeliveryDeps, { target, queue, onFailure }:
           if (done.status === 'again') {
             report.why = done.why;
             failing = done.failing;
-            return later(done.after);
+            return later(done.why === 'failed' ? retryPause(done.after) : done.after);
           }
           failing = undefined;
           if (done.status !== 'empty') continue;

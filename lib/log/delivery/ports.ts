@@ -31,8 +31,8 @@ export interface DeadLetter {
 }
 
 /**
- * Tells `subscription.onFailure`. Rejects when that is not told: then it is tried again, and the records wait. `event`: the records as the
- * function got them, or would have, if there were no limit.
+ * Tells `subscription.onFailure`, where there is one. Rejects when that is not told: then it is tried again, and the records wait. `event`:
+ * the records as the function got them, or would have, if there were no limit.
  */
 export type OnFailure = (subscription: Subscription, letter: DeadLetter, event: () => KafkaEvent) => Promise<void>;
 

@@ -9,12 +9,15 @@ export const SKEW_MS = 2_000;
 
 export const IDLE: DeliveryState = { status: 'idle', until: 0 };
 
-/** There is something to deliver. A message is to be sent when the state becomes `queued`, due at its `until`. */
-export function wake(state: DeliveryState, now: number, wait: number): DeliveryState | undefined {
+/**
+ * There is something to deliver. A message is to be sent when the state becomes `queued`, due at its `until`. `anew`: whatever is
+ * queued waits for the wrong thing.
+ */
+export function wake(state: DeliveryState, now: number, wait: number, anew = false): DeliveryState | undefined {
   const { status, until, failing } = state;
   const queued: DeliveryState = { status: 'queued', until: now + wait, ...(failing && { failing }) };
   if (status === 'idle') return queued;
-  if (status === 'queued') return now > until + LOST_MS ? queued : undefined;
+  if (status === 'queued') return anew || now > until + LOST_MS ? queued : undefined;
   // Whoever ran is gone, and its message perhaps with it.
   if (now > until + SKEW_MS) return queued;
   return state.wanted ? undefined : { ...state, wanted: true };

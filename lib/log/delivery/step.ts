@@ -120,7 +120,7 @@ export async function step(
     };
     try {
       const event = () => eventOf(lane.topic, lane.partition, records, Number.POSITIVE_INFINITY).event;
-      if (subscription.onFailure !== undefined) await deps.onFailure(subscription, given, event);
+      await deps.onFailure(subscription, given, event);
     } catch {
       // The next step comes to the same without an invocation, or after one more.
       return again(UNAVAILABLE_MS, { offset: start.offset, attempts: invocations, limit: records.length }, 'not told');

@@ -4,10 +4,12 @@ import type { Door } from '../door.ts';
 import { groupRoutes } from './groups.ts';
 import { partitionRoutes } from './partitions.ts';
 import { produceRoutes } from './produce.ts';
+import { subscriptionRoutes } from './subscriptions.ts';
 import { topicRoutes } from './topics.ts';
 
 export function jsonApi(door: Door): Hono {
   const app = new Hono();
-  for (const routes of [topicRoutes, produceRoutes, partitionRoutes, groupRoutes]) app.route('/api', routes(door));
+  const rooms = [topicRoutes, produceRoutes, partitionRoutes, groupRoutes, subscriptionRoutes];
+  for (const routes of rooms) app.route('/api', routes(door));
   return app;
 }
