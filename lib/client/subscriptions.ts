@@ -16,15 +16,14 @@ export interface NewSubscription {
   max_record_age?: number;
   bisect_batch_on_error?: boolean;
   report_batch_item_failures?: boolean;
+  /** Lambda's patterns, each as JSON text: records that match none are passed over. */
+  filters?: readonly string[];
   /** `kafka://TOPIC`: is told what was given up. */
   on_failure?: string;
 }
 
-export interface SubscriptionDescription extends Required<Omit<NewSubscription, 'starting_position' | 'on_failure'>> {
-  topic: string;
-  name: string;
-  on_failure?: string;
-}
+export type SubscriptionDescription = Required<Omit<NewSubscription, 'starting_position' | 'filters' | 'on_failure'>> &
+  Pick<NewSubscription, 'filters' | 'on_failure'> & { topic: string; name: string };
 
 /** Of URLs, where the server delivers by itself: that is `varve server`. */
 export interface Subscriptions {

@@ -5,7 +5,7 @@ import { VarveError } from '../../errors.ts';
 import type { FunctionServer } from '../../runtime/function-server.ts';
 import { clientOf } from './cli.ts';
 import { UsageError } from './exit-codes.ts';
-import { PLACES, place, whole } from './options.ts';
+import { PLACES, place, several, whole } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Flags {
@@ -22,6 +22,7 @@ interface Flags {
   maxRecordAge?: number;
   bisectBatchOnError?: boolean;
   reportBatchItemFailures?: boolean;
+  filter?: string[];
   onFailure?: string;
 }
 
@@ -47,6 +48,7 @@ export function addSubscribe(program: Command, terminal: Terminal): void {
     .option('--max-record-age <seconds>', 'older records are given up; -1: none', endless)
     .option('--bisect-batch-on-error', 'try a batch that failed again by halves')
     .option('--report-batch-item-failures', 'the function answers batchItemFailures')
+    .option('--filter <pattern>', "Lambda's, as JSON: records that match none are passed over; repeatable", several)
     .option('--on-failure <topic>', 'a topic that is told of records that were given up')
     .addHelpText('after', '\nThe server keeps the subscription, and delivers, for as long as this command runs.')
     .action(async (flags: Flags, command: Command) => {
@@ -76,7 +78,7 @@ function endless(text: string): number {
 
 function settingsOf(flags: Flags, target: string): NewSubscription {
   const { group, functionTimeout, startingPosition, batchSize, maxBatchingWindow, retryAttempts, maxRecordAge } = flags;
-  const { bisectBatchOnError, reportBatchItemFailures, onFailure } = flags;
+  const { bisectBatchOnError, reportBatchItemFailures, filter, onFailure } = flags;
   if (typeof startingPosition === 'number') {
     throw new UsageError('--starting-position is earliest, latest or a time: set an offset by varve group reset.');
   }
@@ -91,6 +93,7 @@ function settingsOf(flags: Flags, target: string): NewSubscription {
     ...(maxRecordAge !== undefined && { max_record_age: maxRecordAge < 0 ? maxRecordAge : maxRecordAge * 1000 }),
     ...(bisectBatchOnError !== undefined && { bisect_batch_on_error: bisectBatchOnError }),
     ...(reportBatchItemFailures !== undefined && { report_batch_item_failures: reportBatchItemFailures }),
+    ...(filter !== undefined && { filters: filter }),
     ...(onFailure !== undefined && { on_failure: `kafka://${onFailure}` }),
   };
 }
