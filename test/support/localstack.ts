@@ -9,13 +9,16 @@ export const localstack = {
 
 /** Vitest calls it once, before any test: says what to do where LocalStack does not answer, instead of failing each test. */
 export default async function requireLocalstack(): Promise<void> {
+  const missing = await localstackMissing();
+  if (missing !== undefined) throw new Error(missing);
+}
+
+/** What to do where LocalStack does not answer; undefined where it does. */
+export async function localstackMissing(): Promise<string | undefined> {
   const { endpoint } = localstack;
   const health = await fetch(`${endpoint}/_localstack/health`, { signal: AbortSignal.timeout(5_000) }).catch(
     () => undefined,
   );
-  if (!health?.ok) {
-    throw new Error(
-      `No LocalStack answers at ${endpoint}: start it by \`npm run localstack\`, or name another by AWS_ENDPOINT_URL.`,
-    );
-  }
+  if (health?.ok) return undefined;
+  return `No LocalStack answers at ${endpoint}: start it by \`npm run localstack\`, or name another by AWS_ENDPOINT_URL.`;
 }
