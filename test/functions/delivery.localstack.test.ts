@@ -1,148 +1,199 @@
-import { execFile } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { CloudFormationClient, DeleteStackCommand, waitUntilStackDeleteComplete } from '@aws-sdk/client-cloudformation';
-import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildFunctions } from '../../cdk/build-functions.ts';
-import { type LocalstackLog, localstackLog } from '../../lib/testing/localstack.ts';
-import { localstack } from '../support/localstack.ts';
-import { poll } from '../support/poll.ts';
+import type { Invocation } from './delivery/handlers/note.ts';
+import { deployTrials, type Letter, progressOf, type Trials } from './delivery/trials.ts';
+import { trigger } from './delivery/triggers.ts';
 
 const DEPLOY_MS = 180_000;
-const PARTITIONS = 4;
-const RECORDS = 400;
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const TRIAL_MS = 240_000;
+/** `npm run prove -- triggers` has a hundred times as many. */
+const LOAD = { records: 1_000, callers: 2, batch: 50, pause: 0 };
 
-describe('a function that subscribes to a topic, deployed by the CDK', () => {
-  const stack = `Delivery-${randomUUID()}`;
-  const { endpoint } = localstack;
-  const formation = new CloudFormationClient(localstack);
-  const sqs = new SQSClient(localstack);
-  let folder: string;
-  let deployed: LocalstackLog;
-  let deadLetters: string;
+const offsetsOf = (invocations: readonly Invocation[], partition = 0) =>
+  invocations.filter((one) => one.partition === partition).map(({ offsets }) => offsets);
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
+/** One app, deployed once, for all of them: each has topics of its own. */
+describe.concurrent('functions that subscribe to topics, deployed by the CDK', () => {
+  let trials: Trials;
   beforeAll(async () => {
-    buildFunctions();
-    folder = await mkdtemp(join(tmpdir(), 'varve-delivery-'));
-    const outputs = join(folder, 'outputs.json');
-    const app = `${process.execPath} test/functions/delivery/app.ts`;
-    const options = ['--app', app, '--output', join(folder, 'cdk.out'), '--outputs-file', outputs, '--method=direct'];
-    await promisify(execFile)(
-      process.execPath,
-      [
-        'node_modules/aws-cdk-local/bin/cdklocal',
-        'deploy',
-        stack,
-        ...options,
-        '--require-approval=never',
-        '--no-notices',
-      ],
-      {
-        cwd: root,
-        env: {
-          ...process.env,
-          VARVE_STACK: stack,
-          AWS_ENDPOINT_URL: endpoint,
-          AWS_ENDPOINT_URL_S3: endpoint,
-          AWS_ACCESS_KEY_ID: 'test',
-          AWS_SECRET_ACCESS_KEY: 'test',
-          AWS_REGION: 'us-east-1',
-          CDK_DISABLE_CLI_TELEMETRY: '1',
-          CI: 'true',
-        },
-      },
-    );
-    deployed = await localstackLog({ outputs, endpoint });
-    deadLetters = JSON.parse(await readFile(outputs, 'utf8'))[stack].DeadLetters;
+    trials = await deployTrials();
   }, DEPLOY_MS);
-  afterAll(async () => {
-    await deployed?.close();
-    await formation.send(new DeleteStackCommand({ StackName: stack }));
-    await waitUntilStackDeleteComplete(
-      { client: formation, maxWaitTime: 120, minDelay: 1, maxDelay: 1 },
-      { StackName: stack },
-    );
-    formation.destroy();
-    sqs.destroy();
-    await rm(folder, { recursive: true });
-  }, DEPLOY_MS);
+  afterAll(() => trials?.close(), DEPLOY_MS);
 
-  /** What the function appended of a partition of orders, in its order. */
-  async function seen(partition: number): Promise<{ offset: number; value: string }[]> {
-    const all: { offset: number; value: string }[] = [];
-    for await (const { value } of deployed.log.read('seen', { partition, follow: false }))
-      all.push(JSON.parse(Buffer.from(value!).toString()));
-    return all;
+  const append = (topic: string, values: readonly unknown[], partition = 0) =>
+    trials.client.append(
+      topic,
+      values.map((value) => ({ value, partition })),
+    );
+
+  /** What a letter names is read again. */
+  async function readBack({ KafkaBatchInfo }: Letter): Promise<{ name: string; values: unknown[] }> {
+    const [[name, told]] = Object.entries(KafkaBatchInfo.recordsInfo) as [[string, Told]];
+    const [first, last] = [Number(told.firstRecordOffset), Number(told.lastRecordOffset)];
+    expect(last - first + 1).toBe(KafkaBatchInfo.batchSize);
+    const { records } = await trials.client.poll(told.topic, told.partition, first);
+    return { name, values: records.filter(({ offset }) => offset <= last).map(({ value }) => value) };
+  }
+  type Told = Letter['KafkaBatchInfo']['recordsInfo'][string];
+
+  it(
+    'get every record that came through the API, in order per partition',
+    async () => {
+      const { wrong, latencies } = await trigger(trials, 'orders', LOAD);
+
+      expect(wrong).toEqual([]);
+      expect(latencies).toHaveLength(LOAD.records);
+    },
+    TRIAL_MS,
+  );
+
+  it.each([
+    ['throws', 'throw', 0],
+    ['times out', 'time out', 1],
+    ['ends its process', 'exit', 2],
+  ] as const)(
+    'get a batch again when one %s, until it is given up, and then the next',
+    async (_, value, partition) => {
+      // When
+      await append('ends', ['first', value, 'last'], partition);
+      const letter = await letterOf('ends', partition);
+      await append('ends', ['next'], partition);
+      await trials.caughtUp('ends');
+
+      // Then
+      expect(letter.requestContext).toMatchObject({ condition: 'RetryAttemptsExhausted', approximateInvokeCount: 2 });
+      expect(await readBack(letter)).toEqual({ name: `ends-${partition}`, values: ['first', value, 'last'] });
+      expect(offsetsOf(await trials.seen('ends'), partition)).toEqual([[0, 1, 2], [0, 1, 2], [3]]);
+    },
+    TRIAL_MS,
+  );
+
+  it.each([
+    [
+      'first',
+      0,
+      [
+        [0, 1, 2],
+        [0, 1, 2],
+        [1, 2],
+      ],
+    ],
+    ['middle', 1, [[0, 1, 2], [1, 2], [2]]],
+    ['last', 2, [[0, 1, 2], [2]]],
+  ] as const)(
+    'go on from a record that they report: the %s of a batch',
+    async (_, at, invoked) => {
+      // When
+      const values = range(0, 3).map((offset) => (offset === at ? 'report' : offset));
+      await append('reports', values, at);
+      const letter = await letterOf('reports', at);
+      await trials.caughtUp('reports');
+
+      // Then
+      expect(letter.requestContext).toMatchObject({ condition: 'RetryAttemptsExhausted', approximateInvokeCount: 2 });
+      expect(await readBack(letter)).toEqual({ name: `reports-${at}`, values: ['report'] });
+      expect(offsetsOf(await trials.seen('reports'), at)).toEqual(invoked);
+    },
+    TRIAL_MS,
+  );
+
+  it(
+    'get over a record that they cannot handle, and all others',
+    async () => {
+      // When
+      await append('poison', ['a', 'b', 'throw', 'd']);
+      const letter = await letterOf('poison', 0);
+      await trials.caughtUp('poison');
+
+      // Then
+      expect(letter.requestContext).toMatchObject({ condition: 'RetryAttemptsExhausted', approximateInvokeCount: 2 });
+      expect(await readBack(letter)).toEqual({ name: 'poison-0', values: ['throw'] });
+      expect(offsetsOf(await trials.seen('poison'))).toEqual([[0, 1, 2, 3], [0, 1], [2, 3], [2], [2], [3]]);
+    },
+    TRIAL_MS,
+  );
+
+  it(
+    'may be consumers of Powertools',
+    async () => {
+      const records = [
+        { key: '{"id":1}', value: { amount: 10 }, headers: { trace: 'abc' } },
+        { value: { amount: 20 } },
+      ];
+      await trials.client.append('typed', records);
+      await trials.caughtUp('typed');
+
+      expect((await trials.seen('typed')).flatMap(({ values }) => values)).toEqual([
+        { key: { id: 1 }, value: { amount: 10 }, headers: [{ trace: 'abc' }] },
+        { value: { amount: 20 }, headers: [] },
+      ]);
+    },
+    TRIAL_MS,
+  );
+
+  async function letterOf(topic: string, partition: number): Promise<Letter> {
+    for (let count = 1; ; count++) {
+      const found = (await trials.letters(topic, count)).find(
+        ({ KafkaBatchInfo }) => `${topic}-${partition}` in KafkaBatchInfo.recordsInfo,
+      );
+      if (found) return found;
+    }
   }
 
-  const caughtUp = () =>
-    poll(
-      'the group has committed all',
-      90_000,
-      async () => {
-        const lag = await deployed.log.groups.lag('billing').catch(() => []);
-        return lag.length === PARTITIONS && lag.every((one) => one.lag === 0) ? true : undefined;
-      },
-      250,
-    );
-
-  it('gets what is appended through the API, in order per partition, and its offsets are committed', async () => {
-    // When
-    const sent = new Map<string, number>();
-    for (let i = 0; i < RECORDS; i += 20) {
-      const records = Array.from({ length: 20 }, (_, j) => ({ key: `${(i + j) % 37}`, value: i + j }));
-      for (const { partition, offset } of await deployed.client.append('orders', records))
-        sent.set(`${partition}/${offset}`, partition);
-    }
-    await caughtUp();
-
-    // Then each record was there, in order: twice only where the function was invoked again, from where it was before
-    let found = 0;
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      const offsets = (await seen(partition)).map(({ offset }) => offset);
-      const { latest } = await deployed.log.offsets('orders', partition);
-      let next = 0;
-      for (const offset of offsets) {
-        expect([partition, offset <= next]).toEqual([partition, true]);
-        next = offset + 1;
+  it(
+    'are added, replaced, removed and made again, by topics that grow, while records flow',
+    async () => {
+      // Given old records in topics that nobody subscribes to, some of before a time, and records that flow
+      const since = Math.floor(Date.now() / 1_000) - 3_600;
+      for (const topic of ['earliest', 'latest', 'timestamp']) {
+        const old = [since - 60, since, since + 60].map((at, i) => ({ value: i, timestamp: at * 1_000 }));
+        await trials.client.append(topic, old);
       }
-      expect(new Set(offsets).size).toBe(latest);
-      found += latest;
-    }
-    expect(found).toBe(RECORDS);
-    expect(sent.size).toBe(RECORDS);
-  }, 120_000);
+      await append('again', ['before']);
+      await trials.caughtUp('again');
+      let over = false;
+      let flowed = 0;
+      const flow = (async () => {
+        for (; !over; await delay(50)) {
+          await trials.client.append('grows', [{ key: `${flowed}`, value: flowed }]);
+          flowed += 1;
+        }
+      })();
 
-  it('gets over a record that it cannot handle, which can be read again from what the queue is told', async () => {
-    // When
-    const appended = await deployed.client.append(
-      'orders',
-      ['before', 'poison', 'after'].map((value) => ({ value, partition: 2 })),
-    );
-    const poison = appended[1]!.offset;
-    const letter = await poll('a dead letter', 90_000, async () => {
-      const { Messages = [] } = await sqs.send(
-        new ReceiveMessageCommand({ QueueUrl: deadLetters, WaitTimeSeconds: 1 }),
-      );
-      return Messages[0]?.Body;
-    });
-    await caughtUp();
+      // When functions subscribe to these, a topic grows, code is replaced, and a subscription goes
+      await trials.stack.deploy({ VARVE_PHASE: '2', VARVE_SINCE: `${since}` });
+      await append('again', ['meanwhile']);
+      for (const topic of ['earliest', 'latest', 'timestamp']) await append(topic, ['new']);
+      for (const partition of range(0, 8)) await append('grows', ['grown'], partition);
+      over = true;
+      await flow;
+      for (const topic of ['earliest', 'latest', 'timestamp', 'grows']) await trials.caughtUp(topic);
 
-    // Then
-    const { requestContext, KafkaBatchInfo } = JSON.parse(letter);
-    expect(requestContext).toMatchObject({ condition: 'RetryAttemptsExhausted', approximateInvokeCount: 2 });
-    const told = KafkaBatchInfo.recordsInfo['orders-2'];
-    expect(told).toMatchObject({ firstRecordOffset: `${poison}`, lastRecordOffset: `${poison}` });
-    const { records } = await deployed.log.poll(told.topic, told.partition, Number(told.firstRecordOffset));
-    expect(Buffer.from(records[0]!.value!).toString()).toBe('"poison"');
-    const values = (await seen(2)).map(({ value }) => value);
-    expect(values).toContain('"after"');
-    expect(values).not.toContain('"poison"');
-  }, 120_000);
+      // Then each begins where it was told
+      const seen = async (topic: string) => (await trials.seen(topic)).flatMap(({ values }) => values);
+      expect(await seen('earliest')).toEqual([0, 1, 2, 'new']);
+      expect(await seen('latest')).toEqual(['new']);
+      expect(await seen('timestamp')).toEqual([1, 2, 'new']);
+
+      // and what flowed was delivered in order, by the code before and then by the one after it
+      const grows = await trials.seen('grows');
+      let all = 0;
+      for (const partition of range(0, 8)) {
+        const { latest } = await trials.log.offsets('grows', partition);
+        const { wrong, next } = progressOf(grows.filter((one) => one.partition === partition));
+        expect({ partition, wrong, next }).toEqual({ partition, wrong: [], next: latest });
+        all += latest;
+      }
+      expect(all).toBe(flowed + 8);
+      expect([...new Set(grows.map(({ code }) => code))]).toEqual(['before', 'after']);
+
+      // and what went gets nothing, until it comes back: then it goes on where it was
+      expect(await seen('again')).toEqual(['before']);
+      await trials.stack.deploy({ VARVE_PHASE: '3', VARVE_SINCE: `${since}` });
+      await trials.caughtUp('again');
+      expect(await seen('again')).toEqual(['before', 'meanwhile']);
+    },
+    TRIAL_MS,
+  );
 });

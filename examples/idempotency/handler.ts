@@ -1,0 +1,33 @@
+/** Charges each order once, however often its record is delivered. */
+import { IdempotencyConfig, makeIdempotent } from '@aws-lambda-powertools/idempotency';
+import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dynamodb';
+import { kafkaConsumer, SchemaType } from '@aws-lambda-powertools/kafka';
+
+interface Order {
+  id: string;
+  amount: number;
+}
+
+const config = new IdempotencyConfig({
+  eventKeyJmesPath: 'id',
+  throwOnNoIdempotencyKey: true,
+  // Longer than a record may be tried.
+  expiresAfterSeconds: 24 * 60 * 60,
+});
+const charge = makeIdempotent(
+  async (order: Order) => {
+    const answer = await fetch(process.env.PAYMENTS_URL!, { method: 'POST', body: JSON.stringify(order) });
+    if (!answer.ok) throw new Error(`order ${order.id} was not charged: ${answer.status}`);
+    return { charged: order.amount };
+  },
+  { persistenceStore: new DynamoDBPersistenceLayer({ tableName: process.env.CHARGES_TABLE! }), config },
+);
+
+export const handler = kafkaConsumer<string, Order>(
+  async ({ records }, context) => {
+    // A function that is ended in the middle of a charge does not block it for longer than it could have run.
+    config.registerLambdaContext(context);
+    for (const { value } of records) await charge(value);
+  },
+  { value: { type: SchemaType.JSON } },
+);
