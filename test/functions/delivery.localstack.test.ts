@@ -4,8 +4,8 @@ import type { Invocation } from './delivery/handlers/note.ts';
 import { deployTrials, type Letter, progressOf, type Trials } from './delivery/trials.ts';
 import { trigger } from './delivery/triggers.ts';
 
-const DEPLOY_MS = 180_000;
-const TRIAL_MS = 240_000;
+const DEPLOY_MS = 300_000;
+const TRIAL_MS = 600_000;
 /** `npm run prove -- triggers` has a hundred times as many. */
 const LOAD = { records: 1_000, callers: 2, batch: 50, pause: 0 };
 
@@ -155,7 +155,7 @@ describe.concurrent('functions that subscribe to topics, deployed by the CDK', (
       let over = false;
       let flowed = 0;
       const flow = (async () => {
-        for (; !over; await delay(50)) {
+        for (; !over; await delay(500)) {
           await trials.client.append('grows', [{ key: `${flowed}`, value: flowed }]);
           flowed += 1;
         }

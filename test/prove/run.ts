@@ -22,6 +22,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   clients: () => import('./clients.ts'),
   bundles: () => import('./bundles.ts'),
   delivery: () => import('./delivery.ts'),
+  triggers: () => import('./triggers.ts'),
 };
 
 const { values, positionals } = parseArgs({

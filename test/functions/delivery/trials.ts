@@ -67,8 +67,9 @@ export function progressOf(invocations: readonly Invocation[]): Progress {
   return progress;
 }
 
-const CAUGHT_UP_MS = 90_000;
-const EVERY_MS = 250;
+const CAUGHT_UP_MS = 180_000;
+/** Each look costs LocalStack what an invocation does. */
+const EVERY_MS = 1_000;
 
 export async function deployTrials(): Promise<Trials> {
   const stack = await cdkStack('test/functions/delivery/app.ts', 'Delivery');
