@@ -1,3 +1,4 @@
+import type { EventLog } from '../../lib/log/event-log.ts';
 import { together } from '../aws/meter.ts';
 import { type Bill, bill } from './bill.ts';
 import { inLaboratory } from './cases.ts';
@@ -18,6 +19,9 @@ interface Idle {
 }
 
 const free = (why: string): Idle => ({ dollars: () => 0, why });
+
+/** Five pollers of a queue, each of which waits for 20 seconds. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
+const POLLS_A_MONTH = (5 * HOURS_A_MONTH * 3_600) / 20;
 
 /** By type. A type that is not here has a price that nobody has looked up. */
 export const IDLE: Readonly<Record<string, Idle>> = {
@@ -49,23 +53,32 @@ export const IDLE: Readonly<Record<string, Idle>> = {
   'AWS::IAM::Role': free('IAM costs nothing'),
   'AWS::KMS::Key': { dollars: () => 1, why: 'each, and $1 more for each of the first two rotations' },
   'AWS::Lambda::EventInvokeConfig': free('a setting'),
+  'AWS::Lambda::EventSourceMapping': {
+    dollars: ({ StartingPosition }) => (StartingPosition === undefined ? POLLS_A_MONTH * PRICES.sqsRequest : 0),
+    why: `${POLLS_A_MONTH} requests by which Lambda looks into a queue; reading a stream is not charged to it`,
+  },
   'AWS::Lambda::Function': free('functions cost by the call; none is kept warm'),
   'AWS::Lambda::Permission': free('a setting'),
   'AWS::Logs::LogGroup': free('logs cost by what is written ($0.50 a GB) and kept ($0.03 a GB and month)'),
   'AWS::S3::Bucket': free('what it holds costs $0.023 a GB and month'),
   'AWS::S3::BucketPolicy': free('a setting'),
+  'AWS::SQS::Queue': free('queues cost by the request'),
+  'AWS::SQS::QueuePolicy': free('a setting'),
+  'Custom::VarveSubscription': free('a subscription is an item of the table, and one more for each partition'),
   'Custom::VarveTopic': free('a topic is a few items of the table'),
 };
 
 /** Partitions of the idle log: of one topic. */
 const PARTITIONS = 8;
+const TOPIC = 'idle';
 /** Of one run, its cold start included: more than is seen. */
 const RUN_SECONDS = 1;
 /** That one run writes, Lambda's own lines included. */
 const RUN_LOG_BYTES = 1024;
 const LOG_GB = 0.5;
 
-export interface UpkeepMonth {
+/** What a schedule costs in a month. */
+export interface ScheduledMonth {
   runs: number;
   /** Requests of a run, on average. */
   run: Bill;
@@ -74,21 +87,46 @@ export interface UpkeepMonth {
   logs: number;
 }
 
-/** What the scheduled upkeep costs in a month, by the requests of a day's runs over a log of 8 partitions, each by a new process. */
-export async function upkeepMonth(everyMinutes: number, memoryMib: number): Promise<UpkeepMonth> {
+/** The upkeep, by the requests of a day's runs over a log of 8 partitions, each by a new process. */
+export const upkeepMonth = (everyMinutes: number, memoryMib: number) =>
+  scheduledMonth(everyMinutes, memoryMib, {
+    async run(log) {
+      const { failed, failure } = await log.upkeep();
+      if (failed > 0) throw failure;
+    },
+  });
+
+/** The sweep that wakes subscriptions, likewise, with one subscription that has got all there is. */
+export const sweepMonth = (everyMinutes: number, memoryMib: number) =>
+  scheduledMonth(everyMinutes, memoryMib, {
+    async prepare(log) {
+      const subscription = { topic: TOPIC, name: 'idle', group: 'idle', target: 'function', targetTimeout: 3_000 };
+      await log.subscriptions.put({ ...subscription, startingPosition: 'earliest' });
+    },
+    async run(log) {
+      const nobody = () => Promise.reject(new Error('nothing lags'));
+      await log.delivery({ queue: nobody, target: nobody, onFailure: nobody }).sweep();
+    },
+  });
+
+async function scheduledMonth(
+  everyMinutes: number,
+  memoryMib: number,
+  work: { prepare?(log: EventLog): Promise<void>; run(log: EventLog): Promise<void> },
+): Promise<ScheduledMonth> {
   const perDay = (24 * 60) / everyMinutes;
   const counts = await inLaboratory(async ({ meter, clock, open }) => {
     const log = await open();
-    await log.topics.create('idle', { partitions: PARTITIONS });
+    await log.topics.create(TOPIC, { partitions: PARTITIONS });
+    await work.prepare?.(log);
     await log.close();
     const runs = [];
     for (let run = 0; run < perDay; run++) {
       clock.advance(everyMinutes * 60_000);
       meter.take();
       const one = await open();
-      const { failed, failure } = await one.upkeep();
+      await work.run(one);
       await one.close();
-      if (failed > 0) throw failure;
       runs.push(meter.take());
     }
     return together(runs);
@@ -115,8 +153,11 @@ export interface IdleLine {
   why: string;
 }
 
-/** Every line above $0: of resources by type, and of the upkeep where one is scheduled. Throws for a type that is not in the table. */
-export function idleLines(resources: readonly Resource[], upkeep: UpkeepMonth): IdleLine[] {
+/** Every line above $0: of resources by type, and of what is scheduled. Throws for a type that is not in the table. */
+export function idleLines(
+  resources: readonly Resource[],
+  scheduled: Readonly<Record<string, ScheduledMonth>>,
+): IdleLine[] {
   const lines = new Map<string, IdleLine>();
   for (const { Type: what, Properties = {} } of resources) {
     const idle = IDLE[what];
@@ -125,12 +166,13 @@ export function idleLines(resources: readonly Resource[], upkeep: UpkeepMonth): 
     const dollars = idle.dollars(Properties) + (lines.get(what)?.dollars ?? 0);
     if (dollars > 0) lines.set(what, { what, dollars, why: idle.why });
   }
-  const { runs, run, functions, requests, logs } = upkeep;
-  const each = `${run.dynamodbRequests.toFixed(0)} requests to DynamoDB and ${run.lists.toFixed(1)} to S3 on average`;
-  const own: IdleLine[] = [
-    { what: 'upkeep: function', dollars: functions, why: `${runs} runs of ${RUN_SECONDS} s` },
-    { what: 'upkeep: requests', dollars: requests, why: `${each}, of a log of ${PARTITIONS} partitions` },
-    { what: 'upkeep: log', dollars: logs, why: `${RUN_LOG_BYTES} bytes a run` },
-  ];
-  return [...(resources.some(({ Type }) => Type === 'AWS::Events::Rule') ? own : []), ...lines.values()];
+  const own = Object.entries(scheduled).flatMap(([name, { runs, run, functions, requests, logs }]): IdleLine[] => {
+    const each = `${run.dynamodbRequests.toFixed(0)} requests to DynamoDB and ${run.lists.toFixed(1)} to S3 on average`;
+    return [
+      { what: `${name}: function`, dollars: functions, why: `${runs} runs of ${RUN_SECONDS} s` },
+      { what: `${name}: requests`, dollars: requests, why: `${each}, of a log of ${PARTITIONS} partitions` },
+      { what: `${name}: log`, dollars: logs, why: `${RUN_LOG_BYTES} bytes a run` },
+    ];
+  });
+  return [...own, ...lines.values()];
 }

@@ -18,6 +18,8 @@ export const PRICES = {
   lambdaCall: 0.2 / 1e6,
   /** arm64, which is the stack's. */
   lambdaGbSecond: 0.0000133334,
+  /** Of a standard queue. */
+  sqsRequest: 0.4 / 1e6,
 } as const;
 
 export const HOURS_A_MONTH = 730;

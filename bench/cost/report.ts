@@ -10,6 +10,7 @@ import {
   WARM_CALLS,
   type Writes,
 } from './cases.ts';
+import { deliveryTable } from './delivery.ts';
 import { GB, HOURS_A_MONTH, PEERS, PRICES } from './prices.ts';
 
 /** A table as it is printed, and as docs/cost.md has it. */
@@ -105,7 +106,12 @@ export async function costReport(): Promise<CostReport> {
   }));
   return {
     engines,
-    tables: [appendTable(cases), readTable(cases, following, cold), monthTable(months, following, upkeep)],
+    tables: [
+      appendTable(cases),
+      readTable(cases, following, cold),
+      await deliveryTable(),
+      monthTable(months, following, upkeep),
+    ],
     goals: goals(cases, months),
   };
 }

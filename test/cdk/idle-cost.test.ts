@@ -3,9 +3,16 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type IdleLine, idleLines, type Resource, type UpkeepMonth, upkeepMonth } from '../../bench/cost/idle.ts';
+import {
+  type IdleLine,
+  idleLines,
+  type Resource,
+  type ScheduledMonth,
+  sweepMonth,
+  upkeepMonth,
+} from '../../bench/cost/idle.ts';
 import { dynoxideMissing } from '../support/dynoxide.ts';
-import { synthesized } from './synthesized.ts';
+import { subscribed, synthesized } from './synthesized.ts';
 
 const page = readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8');
 const [, section = ''] = page.split('\n## Idle\n');
@@ -26,7 +33,7 @@ const near = (dollars: number) =>
   expect.toSatisfy((one: number) => Math.abs(one - dollars) <= 0.1 * dollars, `near ${dollars}`);
 
 describe.skipIf(dynoxideMissing !== undefined)('what a stack costs in a month in which nobody calls it', () => {
-  let upkeep: UpkeepMonth;
+  let upkeep: ScheduledMonth;
   let byDefault: IdleLine[];
   beforeAll(async () => {
     const resources = resourcesOf(synthesized());
@@ -34,7 +41,7 @@ describe.skipIf(dynoxideMissing !== undefined)('what a stack costs in a month in
     expect(rule.Properties).toMatchObject({ ScheduleExpression: 'rate(1 hour)' });
     const runs = resources.find(({ Properties }) => Properties?.Description === 'Varve: upkeep')!;
     upkeep = await upkeepMonth(60, runs.Properties!.MemorySize as number);
-    byDefault = idleLines(resources, upkeep);
+    byDefault = idleLines(resources, { upkeep });
   }, 120_000);
 
   it('by default: no line above $0 that docs/cost.md does not have, and about as large', () => {
@@ -56,7 +63,7 @@ describe.skipIf(dynoxideMissing !== undefined)('what a stack costs in a month in
       ),
     );
 
-    const more = idleLines(resources, upkeep).filter(({ what }) => !what.startsWith('upkeep'));
+    const more = idleLines(resources, { upkeep }).filter(({ what }) => !what.startsWith('upkeep'));
 
     expect(
       Object.fromEntries(
@@ -70,9 +77,33 @@ describe.skipIf(dynoxideMissing !== undefined)('what a stack costs in a month in
     for (const { what, dollars } of more) expect([what, said.get(what)]).toEqual([what, near(dollars)]);
   });
 
+  it('with a subscription: no line more than docs/cost.md has', async () => {
+    const template = synthesized({}, (log, stack) => {
+      log.addTopic('orders');
+      subscribed(log, stack);
+    });
+    const resources = resourcesOf(template);
+    const described = (what: string) => resources.find(({ Properties }) => Properties?.Description === what)!;
+    const { ScheduleExpression } = described('Varve: wakes subscriptions that lag').Properties!;
+    expect(ScheduleExpression).toBe('rate(5 minutes)');
+    const sweep = await sweepMonth(5, described('Varve: notify').Properties!.MemorySize as number);
+
+    const lines = idleLines(resources, { upkeep, sweep });
+
+    const more = lines.filter(({ what }) => !byDefault.some((one) => one.what === what));
+    expect(more.map(({ what }) => what)).toEqual([
+      'sweep: function',
+      'sweep: requests',
+      'sweep: log',
+      'AWS::Lambda::EventSourceMapping',
+    ]);
+    for (const { what, dollars } of more) expect([what, said.get(what)]).toEqual([what, near(dollars)]);
+    expect(said.get('with subscriptions')).toEqual(near(total(lines)));
+  }, 120_000);
+
   it('is not known for a resource that nobody looked up', () => {
     const nat = [{ Type: 'AWS::EC2::NatGateway' }];
 
-    expect(() => idleLines(nat, upkeep)).toThrow(/What does AWS::EC2::NatGateway cost/);
+    expect(() => idleLines(nat, { upkeep })).toThrow(/What does AWS::EC2::NatGateway cost/);
   });
 });
