@@ -90,6 +90,7 @@ export interface ScheduledMonth {
 /** The upkeep, by the requests of a day's runs over a log of 8 partitions, each by a new process. */
 export const upkeepMonth = (everyMinutes: number, memoryMib: number) =>
   scheduledMonth(everyMinutes, memoryMib, {
+    hours: 24,
     async run(log) {
       const { failed, failure } = await log.upkeep();
       if (failed > 0) throw failure;
@@ -99,6 +100,8 @@ export const upkeepMonth = (everyMinutes: number, memoryMib: number) =>
 /** The sweep that wakes subscriptions, likewise, with one subscription that has got all there is. */
 export const sweepMonth = (everyMinutes: number, memoryMib: number) =>
   scheduledMonth(everyMinutes, memoryMib, {
+    // One is like the other.
+    hours: 1,
     async prepare(log) {
       const subscription = { topic: TOPIC, name: 'idle', group: 'idle', target: 'function', targetTimeout: 3_000 };
       await log.subscriptions.put({ ...subscription, startingPosition: 'earliest' });
@@ -109,30 +112,37 @@ export const sweepMonth = (everyMinutes: number, memoryMib: number) =>
     },
   });
 
+interface Scheduled {
+  /** Whose runs are counted. */
+  hours: number;
+  prepare?(log: EventLog): Promise<void>;
+  run(log: EventLog): Promise<void>;
+}
+
 async function scheduledMonth(
   everyMinutes: number,
   memoryMib: number,
-  work: { prepare?(log: EventLog): Promise<void>; run(log: EventLog): Promise<void> },
+  { hours, prepare, run: runOnce }: Scheduled,
 ): Promise<ScheduledMonth> {
-  const perDay = (24 * 60) / everyMinutes;
+  const counted = (hours * 60) / everyMinutes;
   const counts = await inLaboratory(async ({ meter, clock, open }) => {
     const log = await open();
     await log.topics.create(TOPIC, { partitions: PARTITIONS });
-    await work.prepare?.(log);
+    await prepare?.(log);
     await log.close();
     const runs = [];
-    for (let run = 0; run < perDay; run++) {
+    for (let run = 0; run < counted; run++) {
       clock.advance(everyMinutes * 60_000);
       meter.take();
       const one = await open();
-      await work.run(one);
+      await runOnce(one);
       await one.close();
       runs.push(meter.take());
     }
     return together(runs);
   });
-  const runs = (HOURS_A_MONTH / 24) * perDay;
-  const run = bill(counts, perDay);
+  const runs = (HOURS_A_MONTH / hours) * counted;
+  const run = bill(counts, counted);
   return {
     runs,
     run,
