@@ -1,13 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { asVarveError } from './database.ts';
-import { type Engine, openEngine } from './engine.ts';
+import { type Answer, type Engine, openEngine } from './engine.ts';
 import type { FromThread, ThreadOptions, ToThread } from './thread.ts';
 
 const IDLE_MS = 20;
 
 const port = parentPort;
 if (!port) throw new Error('This file is run as a worker thread by openSqlite.');
-const post = (message: FromThread) => port.postMessage(message);
+const post = (message: FromThread, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
 
 const { path, clusterId } = workerData as ThreadOptions;
 
@@ -37,9 +37,21 @@ function serve(engine: Engine): void {
       return;
     }
     const { now, reads, writes } = message.batch;
-    if (reads.length > 0) post({ reads: engine.read(reads) });
+    if (reads.length > 0) {
+      const answers = engine.read(reads);
+      post({ reads: answers }, bytesIn(answers));
+    }
     if (writes.length > 0) post({ writes: engine.write(writes, now) });
     post('batch done');
     tidyLater();
   });
+}
+
+/** Bytes that were read are nobody else's: they need not be copied into the other thread. */
+function bytesIn(answers: readonly Answer[]): ArrayBuffer[] {
+  return answers.flatMap((answer) =>
+    'value' in answer && answer.value instanceof Uint8Array && answer.value.buffer instanceof ArrayBuffer
+      ? [answer.value.buffer]
+      : [],
+  );
 }
