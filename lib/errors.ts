@@ -31,6 +31,7 @@ export const ERRORS = {
   GROUP_ID_NOT_FOUND: { kafka: 69, retriable: false },
   TOPIC_DELETION_DISABLED: { kafka: 73, retriable: false },
   UNSUPPORTED_COMPRESSION_TYPE: { kafka: 76, retriable: false },
+  GROUP_MAX_SIZE_REACHED: { kafka: 81, retriable: false },
   INVALID_RECORD: { kafka: 87, retriable: false },
   THROTTLING_QUOTA_EXCEEDED: { kafka: 89, retriable: true },
   /** Ours. The log or its process is closing: reconnect and send again. */

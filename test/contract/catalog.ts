@@ -9,6 +9,7 @@ import { groupsContract } from './catalog/groups.ts';
 import { idempotenceContract } from './catalog/idempotence.ts';
 import { leasesContract } from './catalog/leases.ts';
 import { lookupContract } from './catalog/lookup.ts';
+import { membershipsContract } from './catalog/memberships.ts';
 import { partitionsContract } from './catalog/partitions.ts';
 import { producersContract } from './catalog/producers.ts';
 import type { Subject } from './catalog/subject.ts';
@@ -41,6 +42,7 @@ const PARTS = {
   producers: producersContract,
   groups: groupsContract,
   leases: leasesContract,
+  memberships: membershipsContract,
   subscriptions: subscriptionsContract,
 };
 

@@ -247,6 +247,7 @@ export function createNetwork({ clock, dice, trace, count }: NetworkDeps): Netwo
       partitions: partitions(process, inner.partitions),
       groups: remote(process, 'groups', inner.groups),
       leases: remote(process, 'leases', inner.leases),
+      memberships: remote(process, 'memberships', inner.memberships),
       producers: remote(process, 'producers', inner.producers),
       subscriptions: remote(process, 'subscriptions', inner.subscriptions),
       // The stores outlive the process.

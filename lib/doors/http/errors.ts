@@ -38,6 +38,7 @@ const ANSWERS: Record<ErrorCode, Answer & { v3?: Answer }> = {
   SASL_AUTHENTICATION_FAILED: { status: 401, error_code: 40101 },
   UNKNOWN_PRODUCER_ID: { status: 409, error_code: 40915 },
   NON_EMPTY_GROUP: { status: 409, error_code: 40916 },
+  GROUP_MAX_SIZE_REACHED: { status: 409, error_code: 40917 },
   GROUP_ID_NOT_FOUND: { status: 404, error_code: 40405 },
   TOPIC_DELETION_DISABLED: { status: 403, error_code: 40304 },
   UNSUPPORTED_COMPRESSION_TYPE: { status: 422, error_code: 42218 },

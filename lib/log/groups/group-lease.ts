@@ -2,29 +2,14 @@ import { sleep } from '../../clock.ts';
 import { VarveError } from '../../errors.ts';
 import type { Random } from '../../ids.ts';
 import type { Lease } from '../../stores/catalog/leases.ts';
-import { type KeptLease, keepLease, LEASE_MS, type LeaseDeps } from './kept-lease.ts';
+import { LEASE_MS, type LeaseDeps } from './kept-lease.ts';
 
-const STAND_BY_FIRST_MS = 100;
-const STAND_BY_LAST_MS = 2_000;
+const TAKE_FIRST_MS = 100;
 /** An administrator holds a group for one request. */
 const ADMIN = 'admin:';
-const CONSUMER = 'consumer:';
 const UNDER = /^under:(\d+):(.+):/;
 const ADMIN_PATIENCE_MS = 5_000;
 const TAKE_PATIENCE_MS = 500;
-
-/** Waits until the group is free, takes it and keeps it. Fences decide; the lease only says who should try. Undefined when the signal aborted first. */
-export async function holdGroup(deps: LeaseDeps, group: string, signal: AbortSignal): Promise<KeptLease | undefined> {
-  const { clock } = deps;
-  const owner = ownerName(CONSUMER, deps.random);
-  for (let pause = STAND_BY_FIRST_MS; !signal.aborted; pause = Math.min(pause * 2, STAND_BY_LAST_MS)) {
-    const sent = clock.monotonic();
-    const lease = await acquireGroup(deps, group, owner, clock.now() + LEASE_MS).catch(passIfRetriable);
-    if (lease) return keepLease(deps, lease, sent);
-    await sleep(clock, pause, signal);
-  }
-  return undefined;
-}
 
 /**
  * Takes the group for the holder of another lease, its slot: as long as that is held, or was not taken since, the group is, and
@@ -33,7 +18,7 @@ export async function holdGroup(deps: LeaseDeps, group: string, signal: AbortSig
 export async function takeUnder(deps: LeaseDeps, slot: Lease, group: string): Promise<Lease> {
   const until = deps.clock.monotonic() + TAKE_PATIENCE_MS;
   const owner = ownerName(`under:${slot.epoch}:${slot.name}:`, deps.random);
-  for (let pause = STAND_BY_FIRST_MS; ; pause *= 2) {
+  for (let pause = TAKE_FIRST_MS; ; pause *= 2) {
     const lease = await acquireGroup(deps, group, owner, Number.MAX_SAFE_INTEGER);
     if (lease) return lease;
     if (deps.clock.monotonic() > until) throw nonEmpty(group);
@@ -41,19 +26,24 @@ export async function takeUnder(deps: LeaseDeps, slot: Lease, group: string): Pr
   }
 }
 
-/** Undefined while somebody holds it. What was taken under a slot that is gone is free; its epoch goes on rising. */
+/** Undefined while somebody holds it. */
 async function acquireGroup(deps: LeaseDeps, group: string, owner: string, expires: number) {
   const { leases, clock } = deps;
   const acquire = () => leases.acquire(leaseName(group), owner, clock.now(), expires);
   const lease = await acquire();
   if (lease) return lease;
+  return (await freeGroup(deps, group)) ? acquire() : undefined;
+}
+
+/** Frees a group that was taken under a slot which is gone; its epoch goes on rising. False where it was not. */
+export async function freeGroup({ leases, clock }: Omit<LeaseDeps, 'random'>, group: string): Promise<boolean> {
   const holder = await leases.get(leaseName(group));
   const [, epoch, name] = UNDER.exec(holder?.owner ?? '') ?? [];
-  if (!holder || name === undefined) return undefined;
+  if (!holder || name === undefined) return false;
   const slot = await leases.get(name);
-  if (slot && slot.epoch === Number(epoch) && slot.expires >= clock.now()) return undefined;
+  if (slot && slot.epoch === Number(epoch) && slot.expires >= clock.now()) return false;
   await leases.release({ ...holder, expires: slot?.epoch === Number(epoch) ? slot.expires : clock.now() });
-  return acquire();
+  return true;
 }
 
 /** Runs `act` under a generation of its own. NON_EMPTY_GROUP while a consumer holds the group. */
@@ -92,11 +82,6 @@ export async function countAsHeld({ leases, clock, random }: LeaseDeps, group: s
 
 export function nonEmpty(group: string): VarveError {
   return new VarveError('NON_EMPTY_GROUP', `A consumer of the group "${group}" is running: close it first.`);
-}
-
-function passIfRetriable(error: unknown): undefined {
-  if (error instanceof VarveError && error.retriable) return undefined;
-  throw error;
 }
 
 export function ownerName(kind: string, random: Random): string {

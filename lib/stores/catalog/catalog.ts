@@ -1,5 +1,6 @@
 import type { Groups } from './groups.ts';
 import type { Leases } from './leases.ts';
+import type { Memberships } from './memberships.ts';
 import type { Partitions } from './partitions.ts';
 import type { Producers } from './producers.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -20,6 +21,7 @@ export interface Catalog {
   readonly partitions: Partitions;
   readonly groups: Groups;
   readonly leases: Leases;
+  readonly memberships: Memberships;
   readonly producers: Producers;
   readonly subscriptions: Subscriptions;
   close(): Promise<void>;

@@ -341,7 +341,7 @@ describe('consumers of one group', () => {
 
   const options = { group: 'billing', topics: ['orders'], maxRecords: 5 };
 
-  it('take turns: one reads, the next when it is closed', async () => {
+  it('of one partition take turns: one reads, the next when it is closed', async () => {
     const a = processes.start();
     const b = processes.start();
     await a.topics.create('orders');
@@ -368,8 +368,11 @@ describe('consumers of one group', () => {
     // Given a process that is gone without a word: its renewals reach nobody.
     let dead = false;
     const a = processes.start({
-      around: ({ leases }) => ({
-        leases: { ...leases, renew: (...args) => (dead ? new Promise(() => {}) : leases.renew(...args)) },
+      around: ({ memberships }) => ({
+        memberships: {
+          ...memberships,
+          renew: (...args) => (dead ? new Promise(() => {}) : memberships.renew(...args)),
+        },
       }),
     });
     const b = processes.start({ clock });
@@ -418,8 +421,11 @@ describe('consumers of one group', () => {
     let reachable = true;
     const log = processes.start({
       clock,
-      around: ({ leases }) => ({
-        leases: { ...leases, renew: (...args) => (reachable ? leases.renew(...args) : new Promise(() => {})) },
+      around: ({ memberships }) => ({
+        memberships: {
+          ...memberships,
+          renew: (...args) => (reachable ? memberships.renew(...args) : new Promise(() => {})),
+        },
       }),
     });
     await log.topics.create('orders');
@@ -427,7 +433,7 @@ describe('consumers of one group', () => {
     const consumer = log.consumer(options);
     const batch = await nextBatch(consumer);
 
-    // The lease is 10 s, two of them are margin.
+    // The session is 10 s, two of them are margin.
     reachable = false;
     clock.advance(8_500);
     expect(await codeOf(batch.commit())).toBe('ILLEGAL_GENERATION');
@@ -469,13 +475,13 @@ describe('consumers of one group', () => {
     let renewed = 0;
     const a = processes.start({
       clock,
-      around: ({ leases }) => ({
-        leases: {
-          ...leases,
+      around: ({ memberships }) => ({
+        memberships: {
+          ...memberships,
           async renew(...args) {
-            const lease = await leases.renew(...args);
+            const view = await memberships.renew(...args);
             renewed++;
-            return lease;
+            return view;
           },
         },
       }),
@@ -503,18 +509,18 @@ describe('consumers of one group', () => {
     await consumer.close();
   });
 
-  it('stand by again when they find the group taken, and go on from where it then is', async () => {
+  it('join again when they find themselves given up, and go on from where the group then is', async () => {
     const clockOfA = travelClock();
     const clockOfB = travelClock();
-    let attempts = 0;
+    let joins = 0;
     const a = processes.start({
       clock: clockOfA,
-      around: ({ leases }) => ({
-        leases: {
-          ...leases,
-          acquire: (...args) => {
-            attempts++;
-            return leases.acquire(...args);
+      around: ({ memberships }) => ({
+        memberships: {
+          ...memberships,
+          change: (...args) => {
+            joins++;
+            return memberships.change(...args);
           },
         },
       }),
@@ -528,9 +534,9 @@ describe('consumers of one group', () => {
     const second = b.consumer(options);
     await (await nextBatch(second)).commit();
 
-    // When A comes to renew
+    // When A comes to say that it is there
     clockOfA.advance(4_000);
-    await poll('A stands by', 5_000, () => (attempts >= 2 ? true : undefined));
+    await poll('A joins again', 5_000, () => (joins >= 1 ? true : undefined));
     const waiting = nextBatch(first);
     await second.close();
     const resumed = await poll('A resumed', 10_000, () => {
@@ -543,8 +549,8 @@ describe('consumers of one group', () => {
   });
 
   it('outlast failures of the catalog', async () => {
-    let calls = 0;
     const everySecond = <Args extends unknown[], R>(call: (...args: Args) => Promise<R>) => {
+      let calls = 0;
       return async (...args: Args): Promise<R> => {
         calls++;
         if (calls % 2) throw new VarveError('KAFKA_STORAGE_ERROR', 'injected');
@@ -552,8 +558,8 @@ describe('consumers of one group', () => {
       };
     };
     const log = processes.start({
-      around: ({ leases, groups }) => ({
-        leases: { ...leases, acquire: everySecond(leases.acquire) },
+      around: ({ memberships, groups }) => ({
+        memberships: { ...memberships, get: everySecond(memberships.get), begin: everySecond(memberships.begin) },
         groups: { ...groups, claim: everySecond(groups.claim) },
       }),
     });

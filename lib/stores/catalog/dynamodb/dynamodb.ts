@@ -8,6 +8,7 @@ import { type Engine, insist } from './engine.ts';
 import { groups } from './groups.ts';
 import { key } from './keys.ts';
 import { leases } from './leases.ts';
+import { memberships } from './memberships.ts';
 import { partitions } from './partitions.ts';
 import { producers } from './producers.ts';
 import { subscriptions } from './subscriptions.ts';
@@ -51,6 +52,7 @@ export async function openCatalog(table: Table, { clock, random, mark = 'cancel'
     partitions: partitions(engine, appends),
     groups: groups(engine),
     leases: leases(engine),
+    memberships: memberships(engine),
     producers: producers(engine),
     subscriptions: subscriptions(engine),
     async close() {

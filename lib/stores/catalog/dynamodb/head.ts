@@ -119,5 +119,6 @@ function sizeOf(value: StoredValue): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (typeof value === 'bigint') return Math.ceil(value.toString().length / 2) + 1;
   if (value instanceof Uint8Array) return value.length;
-  return value.reduce<number>((sum, one) => sum + 1 + sizeOf(one), 3);
+  if (Array.isArray(value)) return value.reduce<number>((sum, one) => sum + 1 + sizeOf(one), 3);
+  return Object.entries(value).reduce((sum, [name, one]) => sum + 1 + Buffer.byteLength(name) + sizeOf(one), 3);
 }

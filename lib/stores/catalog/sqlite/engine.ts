@@ -1,12 +1,14 @@
 import type { ErrorCode } from '../../../errors.ts';
 import type { Groups } from '../groups.ts';
 import type { Leases } from '../leases.ts';
+import type { Memberships } from '../memberships.ts';
 import type { Producers } from '../producers.ts';
 import type { Subscriptions } from '../subscriptions.ts';
 import type { Topics } from '../topics.ts';
 import { asVarveError, type Database } from './database.ts';
 import { openGroups } from './groups.ts';
 import { openLeases } from './leases.ts';
+import { openMemberships } from './memberships.ts';
 import { openPartitions, type SyncPartitions } from './partitions.ts';
 import { openProducers } from './producers.ts';
 import { openDatabase, readMeta } from './schema.ts';
@@ -21,6 +23,7 @@ export interface Core {
   partitions: SyncPartitions;
   groups: Sync<Groups>;
   leases: Sync<Leases>;
+  memberships: Sync<Memberships>;
   producers: Sync<Producers>;
   subscriptions: Sync<Subscriptions>;
 }
@@ -56,6 +59,7 @@ export const EFFECTS = {
     delete: 'write',
   },
   leases: { acquire: 'write', renew: 'write', release: 'write', get: 'read', last: 'read' },
+  memberships: { get: 'read', begin: 'write', change: 'write', renew: 'write' },
   producers: { allocate: 'write' },
   subscriptions: { put: 'write', list: 'read', delete: 'write', state: 'read', swap: 'write' },
 } as const satisfies { [Port in keyof Core]: Record<keyof Core[Port], 'read' | 'write'> };
@@ -95,6 +99,7 @@ export function engineOver(db: Database): Engine {
     partitions: openPartitions(db, now),
     groups: openGroups(db),
     leases: openLeases(db),
+    memberships: openMemberships(db),
     producers: openProducers(db),
     subscriptions: openSubscriptions(db),
   };

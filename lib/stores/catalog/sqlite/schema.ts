@@ -131,7 +131,9 @@ const TABLES = `
     name    TEXT PRIMARY KEY,
     owner   TEXT,                     -- null when released; so is expires, by earlier versions
     epoch   INTEGER NOT NULL,
-    expires INTEGER
+    expires INTEGER,
+    plan    TEXT,                     -- of a lease that members hold together
+    members TEXT                      -- the same: when each counts as gone, JSON
   ) STRICT, WITHOUT ROWID;
 
   -- What no reader can reach any more, to be deleted a little at a time: entries of a layer below an offset.
@@ -153,6 +155,9 @@ const COUNT_BYTES = `
   UPDATE partitions SET running_bytes =
     (SELECT COALESCE(MAX(running_bytes), 0) FROM entries WHERE partition = key AND layer = 0);
 `;
+
+/** For a file that was made before members shared a lease. */
+const SHARE_LEASES = 'ALTER TABLE leases ADD COLUMN plan TEXT; ALTER TABLE leases ADD COLUMN members TEXT;';
 
 /**
  * Opens the catalog in a file (or `:memory:`), or makes it, and holds it for this connection alone until it is closed or the
@@ -182,6 +187,8 @@ export function openDatabase(path: string, clusterId: string): Database {
         db.exec(COUNT_BYTES);
       if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'group_states'") === undefined) db.exec(GROUP_STATES);
       if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'subscriptions'") === undefined) db.exec(SUBSCRIPTIONS);
+      if (db.get("SELECT 1 FROM pragma_table_info('leases') WHERE name = 'members'") === undefined)
+        db.exec(SHARE_LEASES);
     }
     db.exec('COMMIT');
     return db;

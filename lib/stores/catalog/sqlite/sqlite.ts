@@ -45,6 +45,7 @@ export function catalogOver(transport: Transport, clock: Clock): Catalog {
     partitions: remotePartitions(requests),
     groups: remote(requests, 'groups'),
     leases: remote(requests, 'leases'),
+    memberships: remote(requests, 'memberships'),
     producers: remote(requests, 'producers'),
     subscriptions: remote(requests, 'subscriptions'),
     close: () => requests.close(),
