@@ -3,8 +3,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // These have configurations of their own: vitest.localstack.config.ts, vitest.clients.config.ts.
-    exclude: [...configDefaults.exclude, 'test/**/*.localstack.test.ts', 'test/**/*.clients.test.ts'],
+    // These have configurations of their own: vitest.localstack.config.ts, vitest.clients.config.ts, vitest.browser.config.ts.
+    exclude: [...configDefaults.exclude, 'test/**/*.{localstack,clients,browser}.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -23,8 +23,8 @@ export function lineChart(element: HTMLElement, format: (value: number) => strin
       ticks: { show: false },
       font: '12px system-ui, "DejaVu Sans", sans-serif',
     };
-    const time: uPlot.Axis = { ...axis, grid: { show: false }, space: 70, values: '{HH}:{mm}:{ss}' };
-    const values: uPlot.Axis = { ...axis, size: 58, values: (_, splits) => splits.map(format) };
+    const time: uPlot.Axis = { ...axis, grid: { show: false }, size: 26, space: 60, values: '{HH}:{mm}' };
+    const values: uPlot.Axis = { ...axis, size: 46, values: (_, splits) => splits.map(format) };
     return new uPlot(
       {
         width: element.clientWidth,

@@ -1,6 +1,6 @@
 /// <reference types="vite/client" />
 
 interface ImportMetaEnv {
-  /** The address of the log: see vite.config.ts. */
+  /** The address of the log: see config.ts. */
   readonly VARVE_URL: string;
 }

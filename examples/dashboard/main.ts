@@ -4,15 +4,18 @@ import { lineChart, styled } from './chart.ts';
 import { feed, type OnState } from './feed.ts';
 import { createModel, SPAN } from './model.ts';
 import { showFigures, showOrders, showPartitions, showShops, showState } from './page.ts';
+import { createProgress } from './progress.ts';
 
 const COLOURS = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5'];
 const PROCESSORS = ['average', 'filter', 'join'];
+/** Milliseconds that the log may be away until the page says so. */
+const PATIENCE = 4_000;
 const DRAW_EVERY = 500;
-const LAG_EVERY = 3_000;
+const LOOK_EVERY = 3_000;
 
-// The page's own server passes requests on to the log (vite.config.ts), so that no key of an API is ever in the page.
+// The page's own server passes requests on to the log (config.ts), so that no key of an API is ever in the page.
 const address = import.meta.env.VARVE_URL;
-const log = connect(location.origin, { following: followingAt(address), patience: 10_000 });
+const log = connect(location.origin, { following: followingAt(address), patience: PATIENCE });
 const model = createModel();
 const troubles = new Map<string, string | undefined>();
 const onState: OnState = (topic, trouble) => {
@@ -45,16 +48,12 @@ function draw(): void {
   averageChart.draw(model.series('cents', shops), colours, now);
 }
 
-async function measureLag(): Promise<void> {
-  if (!document.hidden) {
-    const found = await Promise.all(
-      // A group that has committed nothing yet is none.
-      PROCESSORS.map(async (group) => ({ group, offsets: await log.groups.offsets(group).catch(() => []) })),
-    );
-    showPartitions(found);
-  }
-  setTimeout(measureLag, LAG_EVERY);
+const look = createProgress(log, PROCESSORS, () => performance.now());
+
+async function showProgress(): Promise<void> {
+  if (!document.hidden) showPartitions(await look());
+  setTimeout(showProgress, LOOK_EVERY);
 }
 
 setInterval(draw, DRAW_EVERY);
-void measureLag();
+void showProgress();

@@ -1,5 +1,6 @@
-import type { Following, GroupLag } from 'varve/client';
+import type { Following } from 'varve/client';
 import type { ListedOrder } from './model.ts';
+import type { Progress } from './progress.ts';
 
 const money = new Intl.NumberFormat('en', { style: 'currency', currency: 'EUR' });
 const clock = new Intl.DateTimeFormat('en', { timeStyle: 'medium', hourCycle: 'h23' });
@@ -55,24 +56,25 @@ export function showOrders(orders: readonly ListedOrder[], nameOf: (shop: string
 }
 
 /** A row for each processor and topic, a column for each partition. */
-export function showPartitions(groups: readonly { group: string; offsets: readonly GroupLag[] }[]): void {
-  const all = groups.flatMap(({ offsets }) => offsets);
-  const partitions = [...new Set(all.map(({ partition }) => partition))].sort((a, b) => a - b);
+export function showPartitions(progress: readonly Progress[]): void {
+  const all = progress.flatMap(({ partitions }) => partitions);
+  const columns = [...new Set(all.map(({ partition }) => partition))].sort((a, b) => a - b);
   find('#lag').textContent = all.length === 0 ? '–' : String(all.reduce((sum, { lag }) => sum + lag, 0));
-  find('#partitions thead').replaceChildren(
-    row(element('th', 'Processor'), ...partitions.map((partition) => element('th', String(partition)))),
-  );
+  const heads = ['Processor', ...columns.map(String), 'a second'];
+  find('#partitions thead').replaceChildren(row(...heads.map((head) => element('th', head))));
   find('#partitions tbody').replaceChildren(
-    ...groups.flatMap(({ group, offsets }) =>
-      [...new Set(offsets.map(({ topic }) => topic))].map((topic) =>
-        row(
-          element('td', `${group}, ${topic}`),
-          ...partitions.map((partition) => {
-            const found = offsets.find((one) => one.topic === topic && one.partition === partition);
-            return element('td', found ? String(found.lag) : '', found && found.lag > 0 ? 'behind' : '');
-          }),
-        ),
-      ),
-    ),
+    ...progress.map(({ group, topic, partitions, rate }) => {
+      const cells = columns.map((column) => {
+        const found = partitions.find(({ partition }) => partition === column);
+        const cell = element('td', found ? String(found.lag) : '', 'behind');
+        cell.style.setProperty('--behind', `${Math.min(100, found?.lag ?? 0)}%`);
+        return cell;
+      });
+      return row(
+        element('td', `${group}, ${topic}`),
+        ...cells,
+        element('td', rate === undefined ? '–' : rate.toFixed(1)),
+      );
+    }),
   );
 }

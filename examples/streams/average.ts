@@ -2,8 +2,8 @@ import { handlerOf, type Processor } from './processor.ts';
 import type { Order } from './shop.ts';
 
 const WINDOW = 60_000;
-/** The window moves on by so much: a shop's state is twelve of these, however many orders it has. */
-const STEP = 5_000;
+/** The window moves on by so much: a shop's state is thirty of these, however many orders it has. */
+const STEP = 2_000;
 
 interface Bucket {
   /** Event time in milliseconds, a multiple of STEP. */

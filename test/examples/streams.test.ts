@@ -41,7 +41,7 @@ describe('what a processor makes of one record', () => {
       { orders: 1, cents: 100 },
       { orders: 2, cents: 200 },
       { orders: 3, cents: 200 },
-      // The first five seconds have gone.
+      // The first two seconds have gone.
       { orders: 3, cents: 333 },
       { orders: 1, cents: 900 },
       // Its minute is over.

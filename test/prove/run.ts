@@ -23,6 +23,7 @@ const PROOFS: Record<string, () => Promise<{ prove: Proof }>> = {
   bundles: () => import('./bundles.ts'),
   delivery: () => import('./delivery.ts'),
   triggers: () => import('./triggers.ts'),
+  dashboard: () => import('./dashboard.ts'),
 };
 
 const { values, positionals } = parseArgs({

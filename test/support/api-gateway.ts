@@ -20,20 +20,22 @@ export interface ApiGatewayOptions {
   /** Whether the caller's rights hold for this; absent: for all. */
   allows?: (method: string, path: string) => boolean;
   now?: () => number;
+  /** The path of the stage; default `/prod`. */
+  stage?: string;
 }
 
-const STAGE = '/prod';
 const SKEW = 5 * 60_000;
 
 /** Its own answers are those of AWS, word for word. */
 export async function runApiGateway(upstream: string, options: ApiGatewayOptions): Promise<ApiGateway> {
   const claims: (Claim | undefined)[] = [];
+  const { stage = '/prod' } = options;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url: target = '', headers } = request;
     const body = await buffer(request);
     const claim = claimOf({ method, target, headers: headers as Record<string, string>, body });
-    const refusal = refusalOf(claim, headers, options) ?? denialOf(method, target.slice(STAGE.length), options);
+    const refusal = refusalOf(claim, headers, options) ?? denialOf(method, target.slice(stage.length), options);
     if (refusal) {
       const [status, type, message] = refusal;
       response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': type });
@@ -42,7 +44,7 @@ export async function runApiGateway(upstream: string, options: ApiGatewayOptions
     }
     claims.push(claim);
     const { host, connection, 'content-length': length, authorization, ...passed } = headers;
-    const answered = await fetch(upstream + target.slice(STAGE.length), {
+    const answered = await fetch(upstream + target.slice(stage.length), {
       method,
       headers: passed as Record<string, string>,
       ...(body.length > 0 && { body }),
@@ -60,7 +62,7 @@ export async function runApiGateway(upstream: string, options: ApiGatewayOptions
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${STAGE}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${stage}`,
     claims,
     close: () =>
       new Promise((resolve) => {
