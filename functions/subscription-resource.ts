@@ -20,7 +20,8 @@ export function subscriptionResource(
       return { physicalId };
     }
     const { topic, name } = await log.subscriptions.put(optionsIn(event.ResourceProperties.Subscription));
-    await delivery.sweep({ topic, name });
+    // A message that came while it was switched off is spent; one too many does no harm.
+    await delivery.sweep({ topic, name }, 'lost');
     return { physicalId: `${topic}/${name}` };
   };
 }
