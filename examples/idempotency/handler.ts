@@ -16,7 +16,9 @@ const config = new IdempotencyConfig({
 });
 const charge = makeIdempotent(
   async (order: Order) => {
-    const answer = await fetch(process.env.PAYMENTS_URL!, { method: 'POST', body: JSON.stringify(order) });
+    // A function that ends between the charge and the note of it charges again: the key tells the payment service.
+    const headers = { 'idempotency-key': order.id };
+    const answer = await fetch(process.env.PAYMENTS_URL!, { method: 'POST', headers, body: JSON.stringify(order) });
     if (!answer.ok) throw new Error(`order ${order.id} was not charged: ${answer.status}`);
     return { charged: order.amount };
   },
@@ -25,7 +27,7 @@ const charge = makeIdempotent(
 
 export const handler = kafkaConsumer<string, Order>(
   async ({ records }, context) => {
-    // A function that is ended in the middle of a charge does not block it for longer than it could have run.
+    // One that ended in the middle of a charge blocks it only for as long as it could have run.
     config.registerLambdaContext(context);
     for (const { value } of records) await charge(value);
   },
