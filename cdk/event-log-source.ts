@@ -57,6 +57,11 @@ export interface EventLogSourceProps {
    */
   readonly reportBatchItemFailures?: boolean;
   /**
+   * Batches of one partition that are delivered at a time, 1 to 10. Records of one key stay in order, others of the partition do not.
+   * @default 1
+   */
+  readonly parallelizationFactor?: number;
+  /**
    * Which records are delivered: those that any of these matches. The others are passed over. Of what `FilterCriteria.filter` makes, up
    * to 10; patterns are applied to `key` and `value` (as JSON where the pattern has fields, else as plain strings), `topic`,
    * `partition`, `offset` and `timestamp`.
@@ -146,7 +151,7 @@ function settingsOf(props: EventLogSourceProps, timeout: Duration) {
     maxBatchingWindow,
     maxRecordAge,
   } = props;
-  const { batchSize, retryAttempts, bisectBatchOnError, reportBatchItemFailures } = props;
+  const { batchSize, retryAttempts, bisectBatchOnError, reportBatchItemFailures, parallelizationFactor } = props;
   const filters = props.filters?.map(({ pattern }) => String(pattern));
   const from = {
     TRIM_HORIZON: 'earliest',
@@ -163,6 +168,7 @@ function settingsOf(props: EventLogSourceProps, timeout: Duration) {
     ...(maxRecordAge && { maxRecordAge: maxRecordAge.toMilliseconds() }),
     ...(bisectBatchOnError !== undefined && { bisectBatchOnError }),
     ...(reportBatchItemFailures !== undefined && { reportBatchItemFailures }),
+    ...(parallelizationFactor !== undefined && { parallelizationFactor }),
     ...(filters && { filters }),
   };
   checkSettings(settings);

@@ -11,6 +11,9 @@ interface QueueEvent {
   Records: { body: string }[];
 }
 
+const MISSING =
+  'Lambda says that the function is not there, or that this role may not invoke it: deploy its stack again, or remove the subscription. Until then its records wait.';
+
 export const handler = deliverFunction();
 
 export function deliverFunction(env: NodeJS.ProcessEnv = process.env, options?: DeliveryOptions) {
@@ -23,9 +26,11 @@ export function deliverFunction(env: NodeJS.ProcessEnv = process.env, options?: 
     for (const { body } of Records) {
       const message = messageOf(body);
       const { given, failure, ...report } = await delivery.run(message, () => context.getRemainingTimeInMillis());
-      const level = failure !== undefined ? 'ERROR' : given.length > 0 || report.why !== undefined ? 'WARN' : 'INFO';
+      const isBad = failure !== undefined || report.why === 'missing';
+      const level = isBad ? 'ERROR' : given.length > 0 || report.why !== undefined ? 'WARN' : 'INFO';
       const error = failure instanceof Error && { failure: `${failure.name}: ${failure.message}` };
-      const line = { level, message: 'delivery', of: message, ...report, ...error, givenUp: given };
+      const advice = report.why === 'missing' && { advice: MISSING };
+      const line = { level, message: 'delivery', of: message, ...report, ...error, ...advice, givenUp: given };
       process.stdout.write(`${JSON.stringify(line)}\n`);
     }
   };

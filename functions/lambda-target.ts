@@ -15,7 +15,7 @@ export function lambdaTarget(lambda = new LambdaClient({ maxAttempts: 1 })): Tar
       if (FunctionError !== undefined) return { status: 'failed' };
       return { status: 'returned', answer: answerIn(Payload) };
     } catch (error) {
-      return { status: wasRefused(error) ? 'unavailable' : 'unknown' };
+      return { status: refusal(error) ?? 'unknown' };
     }
   };
 }
@@ -29,8 +29,9 @@ function answerIn(payload: Uint8Array | undefined): unknown {
   }
 }
 
-/** Lambda has answered that it does not invoke the function: it is throttled, changed, misses something, or is not there. */
-function wasRefused(error: unknown): boolean {
+/** Whether Lambda has answered that it does not invoke the function: it is not there, or may not be; or it is throttled, or changed. */
+function refusal(error: unknown): 'missing' | 'unavailable' | undefined {
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-  return status !== undefined && status >= 400 && status < 500;
+  if (status === 403 || status === 404) return 'missing';
+  return status !== undefined && status >= 400 && status < 500 ? 'unavailable' : undefined;
 }

@@ -20,8 +20,8 @@ export function subscriptionResource(
       return { physicalId };
     }
     const { topic, name } = await log.subscriptions.put(optionsIn(event.ResourceProperties.Subscription));
-    // A message that came while it was switched off is spent; one too many does no harm.
-    await delivery.sweep({ topic, name }, 'lost');
+    // A message that came while it was switched off is spent, and what it waited for may be there now; one too many does no harm.
+    await delivery.sweep({ topic, name }, 'anew');
     return { physicalId: `${topic}/${name}` };
   };
 }

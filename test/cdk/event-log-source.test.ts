@@ -39,6 +39,7 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
         bisectBatchOnError: true,
         reportBatchItemFailures: true,
         enabled: false,
+        parallelizationFactor: 4,
         filters: [lambda.FilterCriteria.filter({ value: { state: lambda.FilterRule.isEqual('new') } })],
         onFailure: new SqsDlq(new sqs.Queue(stack, 'Dead')),
       });
@@ -61,6 +62,7 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
       retryAttempts: -1,
       bisectBatchOnError: true,
       reportBatchItemFailures: true,
+      parallelizationFactor: 4,
       filters: ['{"value":{"state":["new"]}}'],
     });
   });
@@ -234,6 +236,7 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
       /"body": a record has/,
     ],
     ['what is no filter', { filters: [{ key: ['a'] }] }, /FilterCriteria.filter/],
+    ['too many at a time', { parallelizationFactor: 11 }, /parallelizationFactor: 11: give 1 to 10/],
     ['a function that runs too long', { functionTimeout: Duration.minutes(15) }, /targetTimeout: 900000/],
   ])('is refused %s, with what to give instead', (_, props, message) => {
     expect(() => synthesized({}, (log, stack) => void subscribed(log, stack, props))).toThrow(message);

@@ -49,7 +49,9 @@ describe('what an invocation comes to', () => {
       { status: 'failed' },
     ],
     ['one that is throttled', (_, response) => response.writeHead(429).end('{}'), { status: 'unavailable' }],
-    ['one that is not there', (_, response) => response.writeHead(404).end('{}'), { status: 'unavailable' }],
+    ['one that is not there', (_, response) => response.writeHead(404).end('{}'), { status: 'missing' }],
+    ['one that it may not invoke', (_, response) => response.writeHead(403).end('{}'), { status: 'missing' }],
+    ['one that is being changed', (_, response) => response.writeHead(409).end('{}'), { status: 'unavailable' }],
     ['a Lambda that fails: it may have run', (_, response) => response.writeHead(500).end('{}'), { status: 'unknown' }],
     ['no answer: it may still run', (request) => request.socket.destroy(), { status: 'unknown' }],
   ])('%s, and it is asked once', async (_, answer, expected) => {

@@ -7,8 +7,10 @@ import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
 import type { DeliveryOf, DeliveryState, Subscription } from '../../stores/catalog/subscriptions.ts';
 import type { Heads } from '../heads.ts';
 import type { Reader } from '../reader.ts';
+import type { Why } from './attempt.ts';
 import { logLane } from './lane.ts';
 import type { DeadLetter, DeliveryMessage, OnFailure, Queue, Target } from './ports.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
 import * as states from './states.ts';
 import { step } from './step.ts';
 
@@ -27,8 +29,8 @@ export interface DeliveryReport {
   invocations: number;
   /** Records. */
   delivered: number;
-  /** Why the last batch has to be tried again. */
-  why?: string;
+  /** Why records have to be tried again. */
+  why?: Why;
   given: DeadLetter[];
   /** What went wrong with the stores or the queue. */
   failure?: unknown;
@@ -201,8 +203,10 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
       const report: DeliveryReport = { status: 'none', invocations: 0, delivered: 0, given: [] };
       const end = (status: DeliveryReport['status']) => ({ ...report, status });
       const all = await subscriptions.list();
-      const subscription = all.find((one) => one.topic === topic && one.name === name);
-      if (!subscription?.enabled) return end('none');
+      const found = all.find((one) => one.topic === topic && one.name === name);
+      if (!found?.enabled) return end('none');
+      // It may have been made before there was each of them.
+      const subscription = { ...DEFAULT_SETTINGS, ...found };
 
       const run = Buffer.from(random(9)).toString('base64url');
       const lasting = subscription.targetTimeout + GRACE_MS;
@@ -220,17 +224,18 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
       }
       if (!taken) return end('none');
 
-      let { failing } = taken;
+      let { progress } = taken;
       let stopped: 'time' | 'lost' | undefined;
       const later = async (after: number) => {
         const due = clock.now() + after;
-        if (!(await change(of, (state) => states.requeue(state, run, due, failing)))) return end('lost');
+        if (!(await change(of, (state) => states.requeue(state, run, due, progress)))) return end('lost');
         await queue(message, after);
         return end('later');
       };
       const lane = logLane(deps, subscription, { topicId, partition });
       const stepDeps = {
         onFailure,
+        retryPause,
         now: () => clock.now(),
         async mayGoOn() {
           stopped = undefined;
@@ -243,7 +248,9 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
           if (!stopped && timeLeft() < subscription.targetTimeout + MARGIN_MS) stopped = 'time';
           return stopped === undefined;
         },
-        target: (...args: Parameters<Target>) => {
+        target: async (...args: Parameters<Target>) => {
+          // Whoever was frozen since it asked may have lost the partition: it asks again.
+          if (clock.now() + subscription.targetTimeout > until) return { status: 'unavailable' as const };
           report.invocations += 1;
           return target(...args);
         },
@@ -251,16 +258,13 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
 
       const deliver = async (): Promise<DeliveryReport> => {
         for (;;) {
-          const done = await step(stepDeps, subscription, lane, failing);
+          const done = await step(stepDeps, subscription, lane, progress);
+          progress = done.progress;
           report.delivered += done.delivered;
-          if (done.given) report.given.push(done.given);
+          report.given.push(...done.given);
+          if (done.why) report.why = done.why;
           if (done.status === 'stopped') return stopped === 'lost' ? end('lost') : later(0);
-          if (done.status === 'again') {
-            report.why = done.why;
-            failing = done.failing;
-            return later(done.why === 'failed' ? retryPause(done.after) : done.after);
-          }
-          failing = undefined;
+          if (done.status === 'waits') return later(done.after);
           if (done.status !== 'empty') continue;
           const released = await change(of, (state) => states.release(state, run));
           if (!released) return end('lost');
@@ -282,8 +286,8 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
   };
 }
 
-function idle({ failing }: DeliveryState): DeliveryState {
-  return { ...states.IDLE, ...(failing && { failing }) };
+function idle({ progress }: DeliveryState): DeliveryState {
+  return { ...states.IDLE, ...(progress && { progress }) };
 }
 
 function isGone(error: unknown): boolean {

@@ -7,8 +7,10 @@ export type Invocation =
   | { status: 'returned'; answer: unknown }
   /** The function threw, timed out or ended: an attempt at its records. */
   | { status: 'failed' }
-  /** It was not invoked, for a reason that is not the records': throttled, updated, not there. */
+  /** It was not invoked, for a reason that is not the records', and that will pass: throttled, updated. */
   | { status: 'unavailable' }
+  /** It was not invoked, and will not be before somebody does something: it is not there, or may not be invoked. */
+  | { status: 'missing' }
   /** Nobody knows: it may have run, and may still. */
   | { status: 'unknown' };
 

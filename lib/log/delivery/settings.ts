@@ -10,6 +10,7 @@ export type DeliverySettings = Pick<
   | 'maxRecordAge'
   | 'bisectBatchOnError'
   | 'reportBatchItemFailures'
+  | 'parallelizationFactor'
 >;
 
 export const DEFAULT_SETTINGS: DeliverySettings = {
@@ -20,6 +21,7 @@ export const DEFAULT_SETTINGS: DeliverySettings = {
   maxRecordAge: -1,
   bisectBatchOnError: false,
   reportBatchItemFailures: false,
+  parallelizationFactor: 1,
 };
 
 export function deliverySettings(given: Partial<DeliverySettings>): DeliverySettings {
@@ -33,6 +35,7 @@ const RANGES = {
   maxBatchingWindow: { min: 0, max: 300_000, unit: 'milliseconds' },
   retryAttempts: { min: 0, max: 10_000, unit: 'retries', end: true },
   maxRecordAge: { min: 60_000, max: 604_800_000, unit: 'milliseconds', end: true },
+  parallelizationFactor: { min: 1, max: 10, unit: 'batches at a time' },
   // A run of 15 minutes needs some of them for itself.
   targetTimeout: { min: 1_000, max: 840_000, unit: 'milliseconds' },
 } as const;

@@ -1,4 +1,4 @@
-import type { DeliveryState, Failing } from '../../stores/catalog/subscriptions.ts';
+import type { DeliveryState, Progress, ShareProgress } from '../../stores/catalog/subscriptions.ts';
 
 /** How a delivery's state changes: undefined where it stays as it is. Times are milliseconds since the epoch. */
 
@@ -14,8 +14,9 @@ export const IDLE: DeliveryState = { status: 'idle', until: 0 };
  * queued waits for the wrong thing.
  */
 export function wake(state: DeliveryState, now: number, wait: number, anew = false): DeliveryState | undefined {
-  const { status, until, failing } = state;
-  const queued: DeliveryState = { status: 'queued', until: now + wait, ...(failing && { failing }) };
+  const { status, until } = state;
+  const progress = state.progress && anew ? atOnce(state.progress) : state.progress;
+  const queued: DeliveryState = { status: 'queued', until: now + wait, ...(progress && { progress }) };
   if (status === 'idle') return queued;
   if (status === 'queued') return anew || now > until + LOST_MS ? queued : undefined;
   // Whoever ran is gone, and its message perhaps with it.
@@ -29,8 +30,8 @@ export function take(state: DeliveryState, now: number, run: string, until: numb
   // Queues count whole seconds, and clocks differ.
   const early = state.until + (state.status === 'running' ? SKEW_MS : -SKEW_MS) - now;
   if (early > 0) return Math.max(early, state.until - now);
-  const { failing } = state;
-  return { status: 'running', run, until, ...(failing && { failing }) };
+  const { progress } = state;
+  return { status: 'running', run, until, ...(progress && { progress }) };
 }
 
 /** The run goes on until then. */
@@ -43,15 +44,21 @@ export function requeue(
   state: DeliveryState,
   run: string,
   due: number,
-  failing: Failing | undefined,
+  progress: Progress | undefined,
 ): DeliveryState | undefined {
-  return isRun(state, run) ? { status: 'queued', until: due, ...(failing && { failing }) } : undefined;
+  return isRun(state, run) ? { status: 'queued', until: due, ...(progress && { progress }) } : undefined;
 }
 
 /** The run found nothing more: it is over, unless it is wanted again, and then goes on. */
 export function release(state: DeliveryState, run: string): DeliveryState | undefined {
   if (!isRun(state, run)) return undefined;
   return state.wanted ? { status: 'running', run, until: state.until } : IDLE;
+}
+
+/** Nothing waits any more but for an invocation that may be under way. */
+function atOnce({ committed, shares }: Progress): Progress {
+  const ready = ({ due: _, refused: __, ...share }: ShareProgress): ShareProgress => share;
+  return { committed, shares: shares.map((share) => (share.busy ? share : ready(share))) };
 }
 
 function isRun(state: DeliveryState, run: string): boolean {

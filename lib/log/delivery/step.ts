@@ -1,14 +1,10 @@
-import type { LogRecord } from '../../format/records/record.ts';
-import type { Failing, Subscription } from '../../stores/catalog/subscriptions.ts';
-import { eventOf } from './event.ts';
-import { failureIn } from './failures.ts';
-import type { DeadLetter, Lane, OnFailure, Target } from './ports.ts';
+import type { Progress, ShareProgress, Subscription } from '../../stores/catalog/subscriptions.ts';
+import { type Attempt, type AttemptDeps, attempt, type Why } from './attempt.ts';
+import type { DeadLetter, Lane } from './ports.ts';
+import { shareOut } from './shares.ts';
+import { SKEW_MS } from './states.ts';
 
-export interface StepDeps {
-  target: Target;
-  onFailure: OnFailure;
-  /** Milliseconds since the epoch. */
-  now(): number;
+export interface StepDeps extends AttemptDeps {
   /** Called before anything is done about records: false: not any more. Where it is true there is time for an invocation. */
   mayGoOn(): Promise<boolean>;
 }
@@ -18,123 +14,76 @@ export type Step = {
   /** Records that the function was invoked with and did not fail at. */
   delivered: number;
   /** What was given up. */
-  given?: DeadLetter;
+  given: DeadLetter[];
+  /** Why records have to be tried again. */
+  why?: Why;
+  /** To be given to the next step. */
+  progress?: Progress;
 } & (
   | { status: 'empty' | 'advanced' | 'moved' | 'stopped' }
-  /** To be tried `after` so many milliseconds. */
-  | { status: 'again'; after: number; failing?: Failing; why: 'failed' | 'unavailable' | 'unknown' | 'not told' }
+  /** Nothing can be done for so many milliseconds. */
+  | { status: 'waits'; after: number }
 );
 
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 60_000;
-/** While a function cannot be invoked, or nobody can be told of a failure. */
-const UNAVAILABLE_MS = 5_000;
-/** As many bytes of batches as may be worth reading for one event. */
+/** As many bytes of batches as may be worth reading for one event, and for several at most. */
 const READ_BYTES = 5_000_000;
+const MAX_READ_BYTES = 20_000_000;
 
 /**
- * Delivers the next batch of a partition: reads from what the group has committed, invokes, and commits as far as all went well.
- * Whatever ends it between any two lines leaves the group where it was, so that the records come again.
+ * Delivers the next batch of a partition, or one of each of its shares side by side: reads from what the group has committed, invokes, and
+ * commits as far as all before it is done with. Whatever ends it between any two lines leaves the group where it was, so that the
+ * records come again.
  */
 export async function step(
   deps: StepDeps,
   subscription: Subscription,
   lane: Lane,
-  failing: Failing | undefined,
+  progress: Progress | undefined,
 ): Promise<Step> {
-  const { batchSize, maxRecordAge, reportBatchItemFailures, retryAttempts, bisectBatchOnError } = subscription;
+  const { batchSize, parallelizationFactor: width } = subscription;
+  const nothing = { delivered: 0, given: [] };
   const committed = await lane.committed();
-  const { offset, records: read, next } = await lane.read(committed, { records: batchSize, bytes: READ_BYTES });
-  const first = read[0];
-  if (!first && next === offset) return { status: 'empty', delivered: 0 };
-  if (!(await deps.mayGoOn())) return { status: 'stopped', delivered: 0 };
-  if (!first) {
-    // Control records take offsets, and are nobody's; and so are those that no filter lets through.
-    return { status: (await lane.advance(committed, next)) ? 'advanced' : 'moved', delivered: 0 };
+  const { offset, records, next } = await lane.read(committed, {
+    records: batchSize * width,
+    bytes: Math.min(READ_BYTES * width, MAX_READ_BYTES),
+  });
+  if (records.length === 0 && next === offset) return { ...nothing, status: 'empty' };
+  if (!(await deps.mayGoOn())) return { ...nothing, status: 'stopped', ...(progress && { progress }) };
+
+  // Whoever sets the group to another offset wants to begin anew from there.
+  const known = progress?.committed === committed && progress?.shares.length === width ? progress.shares : [];
+  const began = deps.now();
+  const shares = await Promise.all(
+    shareOut(records, width).map(async (all, i): Promise<{ at: ShareProgress; tried?: Attempt }> => {
+      const before = known[i];
+      const left = before ? all.filter((record) => record.offset >= before.offset) : all;
+      const first = left[0];
+      if (!first) return { at: { offset: next, attempts: 0 } };
+      const same = before?.offset === first.offset ? before : undefined;
+      if (same?.due !== undefined && same.due > began + SKEW_MS) return { at: same };
+      const tried = await attempt(deps, subscription, lane, left, same);
+      const offset = left[tried.done]?.offset ?? next;
+      if (!tried.again) return { at: { offset, attempts: 0 }, tried };
+      const { after, why: _, ...again } = tried.again;
+      return { at: { offset, ...again, due: deps.now() + after }, tried };
+    }),
+  );
+
+  const to = Math.min(next, ...shares.map(({ at }) => at.offset));
+  const tried = shares.flatMap((share) => share.tried ?? []);
+  const why = tried.find(({ again }) => again)?.again?.why;
+  const came = {
+    delivered: tried.reduce((sum, { delivered }) => sum + delivered, 0),
+    given: tried.flatMap(({ given }) => given ?? []),
+    ...(why && { why }),
+  };
+  if (to !== committed && !(await lane.advance(committed, to))) return { ...came, status: 'moved' };
+  const ahead = shares.some(({ at }) => at.offset > to || at.due !== undefined);
+  const remembered = ahead && { progress: { committed: to, shares: shares.map(({ at }) => at) } };
+  const dues = shares.flatMap(({ at }) => at.due ?? []);
+  if (dues.length === width || (tried.length === 0 && dues.length > 0)) {
+    const after = Math.max(0, Math.min(...dues) - deps.now());
+    return { ...came, ...remembered, status: 'waits', after };
   }
-  const before = failing?.offset === first.offset ? failing : undefined;
-  const limited = read.slice(0, before?.limit);
-  const isOld = ({ timestamp }: LogRecord) => maxRecordAge >= 0 && timestamp < deps.now() - maxRecordAge;
-  if (isOld(first)) return giveUp(committed, runOf(limited, isOld), 'RecordAgeExceeded', before?.attempts ?? 0);
-  const fresh = runOf(limited, (record) => !isOld(record));
-  const { event, count } = eventOf(lane.topic, lane.partition, fresh);
-  if (count === 0) return giveUp(committed, [first], 'RecordTooLarge', 0);
-
-  const batch = fresh.slice(0, count);
-  const invocation = await deps.target(subscription, event);
-  if (invocation.status === 'unavailable') return again(UNAVAILABLE_MS, before, 'unavailable');
-  if (invocation.status === 'unknown') return again(subscription.targetTimeout, before, 'unknown');
-  const at =
-    invocation.status === 'failed'
-      ? 'all'
-      : reportBatchItemFailures
-        ? failureIn(invocation.answer, lane, batch)
-        : undefined;
-  if (at === undefined) {
-    const to = batch.length === read.length ? next : batch.at(-1)!.offset + 1;
-    return { status: (await lane.advance(committed, to)) ? 'advanced' : 'moved', delivered: batch.length };
-  }
-  if (at === 'all' || at === 0) return failed(committed, batch, at === 0, (before?.attempts ?? 0) + 1);
-  // The records before the first that failed are done with; what it was invoked with was the first attempt at that one.
-  const from = batch[at]!.offset;
-  if (!(await lane.advance(committed, from))) return { status: 'moved', delivered: at };
-  return { ...(await failed(from, batch.slice(at), true, 1)), delivered: at };
-
-  /** `named`: the function says that it was the first of them. */
-  async function failed(
-    from: number | undefined,
-    records: readonly LogRecord[],
-    named: boolean,
-    attempts: number,
-  ): Promise<Step> {
-    const { offset } = records[0]!;
-    if (bisectBatchOnError && !named && records.length > 1) {
-      return again(FIRST_RETRY_MS, { offset, attempts: 0, limit: Math.ceil(records.length / 2) }, 'failed');
-    }
-    if (retryAttempts >= 0 && attempts > retryAttempts) {
-      return giveUp(from, named ? [records[0]!] : records, 'RetryAttemptsExhausted', attempts);
-    }
-    const after = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 16));
-    const limit = before?.offset === offset ? before.limit : undefined;
-    return again(after, { offset, attempts, ...(limit !== undefined && { limit }) }, 'failed');
-  }
-
-  /** Told first, and then passed over: it may be told twice, and is never passed over in silence. */
-  async function giveUp(
-    from: number | undefined,
-    records: readonly LogRecord[],
-    condition: DeadLetter['condition'],
-    invocations: number,
-  ): Promise<Step> {
-    const [start, end] = [records[0]!, records.at(-1)!];
-    const given: DeadLetter = {
-      condition,
-      topic: lane.topic,
-      partition: lane.partition,
-      firstOffset: start.offset,
-      lastOffset: end.offset,
-      firstTimestamp: start.timestamp,
-      lastTimestamp: end.timestamp,
-      records: records.length,
-      invocations,
-    };
-    try {
-      const event = () => eventOf(lane.topic, lane.partition, records, Number.POSITIVE_INFINITY).event;
-      await deps.onFailure(subscription, given, event);
-    } catch {
-      // The next step comes to the same without an invocation, or after one more.
-      return again(UNAVAILABLE_MS, { offset: start.offset, attempts: invocations, limit: records.length }, 'not told');
-    }
-    return { status: (await lane.advance(from, end.offset + 1)) ? 'advanced' : 'moved', delivered: 0, given };
-  }
-}
-
-function again(after: number, failing: Failing | undefined, why: (Step & { status: 'again' })['why']): Step {
-  return { status: 'again', after, delivered: 0, why, ...(failing && { failing }) };
-}
-
-/** As many of the first records as are so. */
-function runOf(records: readonly LogRecord[], isSo: (record: LogRecord) => boolean): LogRecord[] {
-  const end = records.findIndex((record) => !isSo(record));
-  return records.slice(0, end < 0 ? records.length : end);
+  return { ...came, ...remembered, status: 'advanced' };
 }

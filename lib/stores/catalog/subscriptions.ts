@@ -21,6 +21,8 @@ export interface Subscription {
   /** Older records are given up; -1: none. */
   maxRecordAge: number;
   bisectBatchOnError: boolean;
+  /** Into so many shares a partition's records are divided by their keys; each is delivered in order, side by side with the others. */
+  parallelizationFactor: number;
   /** Whether the function's answer may name the records that failed. */
   reportBatchItemFailures: boolean;
   /** Patterns, as text: records that match none of them are passed over. Absent: all are delivered. */
@@ -44,17 +46,30 @@ export interface DeliveryState {
   run?: string;
   /** Records came that the run may not have seen. */
   wanted?: boolean;
-  /** What did not succeed yet. */
-  failing?: Failing;
+  /** Absent: what is committed says all. */
+  progress?: Progress;
 }
 
-export interface Failing {
-  /** The batch begins here. */
+/** What is known beyond what the group has committed. It is about that offset, and says nothing once the group has another one. */
+export interface Progress {
+  committed: number;
+  /** One of each share of the partition. */
+  shares: ShareProgress[];
+}
+
+export interface ShareProgress {
+  /** The share's records before it are done with. */
   offset: number;
-  /** Invocations that failed. */
+  /** Invocations with the record at `offset` that failed. */
   attempts: number;
   /** The next batch has no more records than this. */
   limit?: number;
+  /** How often in a row there was no function to be invoked. */
+  refused?: number;
+  /** It is not tried again before; milliseconds since the epoch. */
+  due?: number;
+  /** An invocation may run until then. */
+  busy?: true;
 }
 
 /** The version rises with every change. */

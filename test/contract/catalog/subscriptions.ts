@@ -16,6 +16,7 @@ function subscription(facts: Partial<Subscription> = {}): Subscription {
     retryAttempts: -1,
     maxRecordAge: -1,
     bisectBatchOnError: false,
+    parallelizationFactor: 1,
     reportBatchItemFailures: true,
     ...facts,
   };
@@ -74,11 +75,11 @@ export function subscriptionsContract(subject: () => Subject): void {
     it('is what was swapped in last, under a version that rises', async () => {
       const { subscriptions } = subject().catalog;
       const of = delivery();
-      const failing = { offset: 2 ** 40, attempts: 3, limit: 5 };
+      const progress = { committed: 2 ** 40, shares: [{ offset: 2 ** 40, attempts: 3, limit: 5, due: 2 ** 41 }] };
       const states: DeliveryState[] = [
         { status: 'queued', until: 1_000 },
         { status: 'running', until: 2_000, run: 'a', wanted: true },
-        { status: 'queued', until: 3_000, failing },
+        { status: 'queued', until: 3_000, progress },
       ];
       expect(await subscriptions.state(of)).toBe(undefined);
 

@@ -26,13 +26,26 @@ const CALM_MS = 40 * MINUTE;
 const TARGET_TIMEOUT_MS = 20_000;
 const VISIBILITY_MS = 15 * MINUTE;
 const SWEEP_MS = 5 * MINUTE;
+const KEYS = 8;
+/** A deliverer may be frozen for so long between its last look at the clock and the invocation. */
+const FREEZE_MS = 7_000;
+
+/** One invocation of the function: from when to when it ran, with which records. */
+interface Ran {
+  partition: number;
+  records: { offset: number; key: string }[];
+  began: number;
+  ended: number;
+  failed: boolean;
+}
 
 /**
  * Records are appended to a topic with a subscription, while every way in which AWS may fail it happens: deliverers and notifiers are
  * killed in the middle of anything (the function that one of them invoked runs on), messages and notifications are lost, doubled and
- * late, requests to the stores fail before or after they take place, functions fail. Judged is what the function saw.
+ * late, requests to the stores fail before or after they take place, functions fail. Judged is what the function saw: of each partition,
+ * or, where several batches of one are delivered at a time, of each of its keys.
  */
-export async function deliverThroughFaults(seed: number): Promise<Outcome> {
+export async function deliverThroughFaults(seed: number, parallelizationFactor = 1): Promise<Outcome> {
   const dice = createDice(seed);
   const clock = createClock();
   const happened: Record<string, number> = {};
@@ -49,29 +62,48 @@ export async function deliverThroughFaults(seed: number): Promise<Outcome> {
   let over = false;
   let born = 0;
 
-  /** What the function has done with, and until when it runs, by partition. */
-  const done = Array.from({ length: PARTITIONS }, () => 0);
-  const running = Array.from({ length: PARTITIONS }, () => 0);
+  const history: Ran[] = [];
 
   /** The function itself lives on whoever invoked it. */
   async function invoke(event: KafkaEvent): Promise<boolean> {
     const [[name, records]] = Object.entries(event.records) as [[string, KafkaEvent['records'][string]]];
     const partition = Number(name.split('-').at(-1));
-    const offsets = records.map(({ offset }) => offset);
-    const at = Math.round(clock.monotonic());
-    if (running[partition]! > 0) wrong.push(`${at}: partition ${partition} is delivered twice at a time`);
-    if (offsets[0]! > done[partition]!)
-      wrong.push(`${at}: partition ${partition} skips ${done[partition]} to ${offsets[0]}`);
-    if (offsets.some((offset, i) => offset !== offsets[0]! + i)) wrong.push(`${at}: partition ${partition} has gaps`);
-    if (offsets[0]! < done[partition]!) count('delivered again');
-    running[partition]! += 1;
-    const fails = stormy && dice.chance(0.1);
+    const pass = (ms: number) => new Promise<void>((resolve) => clock.schedule(ms, resolve));
+    if (stormy && dice.chance(0.05)) {
+      count('frozen before the invocation');
+      await pass(dice.number() * FREEZE_MS);
+    }
+    const failed = stormy && dice.chance(0.1);
     const lasts = dice.chance(0.2) ? dice.number() * TARGET_TIMEOUT_MS : dice.around(300);
-    await new Promise<void>((resolve) => clock.schedule(Math.min(lasts, TARGET_TIMEOUT_MS), resolve));
-    running[partition]! -= 1;
-    if (!fails) done[partition] = Math.max(done[partition]!, offsets.at(-1)! + 1);
-    count(fails ? 'function failed' : 'function succeeded');
-    return !fails;
+    const seen = records.map(({ offset, key }) => ({ offset, key: key! }));
+    const ran: Ran = { partition, records: seen, began: clock.monotonic(), ended: Number.POSITIVE_INFINITY, failed };
+    history.push(ran);
+    await pass(Math.min(lasts, TARGET_TIMEOUT_MS));
+    ran.ended = clock.monotonic();
+    count(failed ? 'function failed' : 'function succeeded');
+    return !failed;
+  }
+
+  /** Of what must be seen in order: all that was seen of it, in the order in which that began. */
+  function judge(lane: string, offsets: readonly number[], all: readonly Ran[]): void {
+    let done = 0;
+    let ended = 0;
+    for (const { records, began, failed, ...ran } of all) {
+      const at = `${Math.round(began)}: ${lane}`;
+      const from = offsets.indexOf(records[0]!.offset);
+      if (began < ended) wrong.push(`${at} is delivered twice at a time`);
+      if (from > done) wrong.push(`${at} skips ${offsets[done]} to ${offsets[from]}`);
+      if (records.some(({ offset }, i) => offset !== offsets[from + i])) wrong.push(`${at} has gaps`);
+      if (from < done) count('delivered again');
+      ended = Math.max(ended, ran.ended);
+      if (!failed) done = Math.max(done, from + records.length);
+    }
+    if (done !== offsets.length) wrong.push(`${lane} was delivered to ${done} of ${offsets.length}`);
+  }
+
+  /** The most invocations that ran at a time. */
+  function most(all: readonly Ran[]): number {
+    return Math.max(...all.map(({ began }) => all.filter((one) => one.began <= began && began < one.ended).length));
   }
 
   /** A process with a log over the network, which dies now and then in the middle of what it does. */
@@ -187,12 +219,15 @@ export async function deliverThroughFaults(seed: number): Promise<Outcome> {
       startingPosition: 'earliest',
       batchSize: 7,
       retryAttempts: -1,
+      parallelizationFactor,
     }),
   );
   for (let i = 0; i < RECORDS; i++) {
     const partition = dice.int(0, PARTITIONS - 1);
     clock.schedule(dice.number() * STORM_MS, () => {
-      void writer.append('orders', [{ value: `${i}`, partition }]).then(() => notify(partition));
+      void writer
+        .append('orders', [{ key: `customer-${i % KEYS}`, value: `${i}`, partition }])
+        .then(() => notify(partition));
     });
   }
   network.weather = {
@@ -213,9 +248,24 @@ export async function deliverThroughFaults(seed: number): Promise<Outcome> {
   await clock.run(clock.monotonic() + STORM_MS + CALM_MS, () => false);
 
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    const { latest } = await settle(writer.offsets('orders', partition));
-    if (done[partition] !== latest)
-      wrong.push(`partition ${partition} was delivered to ${done[partition]} of ${latest}`);
+    const { records } = await settle(writer.poll('orders', partition, 0));
+    const ran = history.filter((one) => one.partition === partition);
+    happened['at a time'] = Math.max(happened['at a time'] ?? 0, most(ran));
+    const lanes = parallelizationFactor === 1 ? [undefined] : Array.from({ length: KEYS }, (_, i) => `customer-${i}`);
+    for (const key of lanes) {
+      const of = (one: string | undefined) => key === undefined || one === key;
+      const offsets = records.filter((record) => of(Buffer.from(record.key!).toString())).map(({ offset }) => offset);
+      const seen = ran.map((one) => ({
+        ...one,
+        records: one.records.filter((record) => of(Buffer.from(record.key, 'base64').toString())),
+      }));
+      const lane = key === undefined ? `partition ${partition}` : `partition ${partition}, key ${key}`;
+      judge(
+        lane,
+        offsets,
+        seen.filter((one) => one.records.length > 0),
+      );
+    }
   }
   for (const { partition, lag } of await settle(writer.groups.lag('billing'))) {
     if (lag > 0) wrong.push(`partition ${partition} has a lag of ${lag}`);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SubscribeOptions } from '../../../lib/log/delivery/subscriptions.ts';
-import { type Handler, numbered, openTown, type Town, UNAVAILABLE } from './town.ts';
+import { type Handler, MISSING, numbered, openTown, type Town, UNAVAILABLE } from './town.ts';
 
 let town: Town | undefined;
 afterEach(() => town?.close());
@@ -120,6 +120,19 @@ describe('what the settings promise', () => {
     await town.settle();
 
     expect(calls).toBe(50);
+    expect(town.letters).toEqual([]);
+    expect(await town.committed()).toBe(3);
+  });
+
+  it('a function that is not there is asked for more and more seldom, and gets all of it once it is', async () => {
+    const began = 60 * 60_000;
+    town = await openTown({ retryAttempts: 0 }, () => (town!.clock.monotonic() < began ? MISSING : undefined));
+
+    await town.append(numbered(3));
+    await town.settle();
+
+    const pauses = town.seen.slice(1).map(({ at }, i) => Math.round((at - town!.seen[i]!.at) / 1_000));
+    expect(pauses.slice(0, 8)).toEqual([5, 10, 20, 40, 80, 160, 300, 300]);
     expect(town.letters).toEqual([]);
     expect(await town.committed()).toBe(3);
   });
@@ -305,6 +318,7 @@ describe('what the settings promise', () => {
     [{ retryAttempts: -2 }, /retryAttempts: -2: give 0 to 10000 retries, or -1 for no end/],
     [{ maxRecordAge: 59_999 }, /maxRecordAge/],
     [{ targetTimeout: 900_000 }, /targetTimeout/],
+    [{ parallelizationFactor: 0 }, /parallelizationFactor: 0: give 1 to 10/],
     [{ name: 'a/b' }, /name/],
     [{ filters: ['{"body":[1]}'] }, /filters: "body"/],
   ])('refuses %j, and says what to give', async (settings, message) => {

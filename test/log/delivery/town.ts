@@ -19,10 +19,11 @@ export interface Seen {
   event: KafkaEvent;
 }
 
-/** What the function does with an event: answers, throws by 'failed', or is not there. */
+/** What the function does with an event: answers, throws, or is not there. */
 export type Handler = (offsets: number[], event: KafkaEvent) => unknown | Promise<unknown>;
 
 export const UNAVAILABLE: Invocation = { status: 'unavailable' };
+export const MISSING: Invocation = { status: 'missing' };
 
 /** A log whose records are delivered, in a time of its own: what waits for minutes there takes none here. */
 export interface Town {
@@ -30,11 +31,17 @@ export interface Town {
   log: ReturnType<typeof createLog>;
   seen: Seen[];
   letters: DeadLetter[];
+  /** Called when a deliverer asks how much time it has. */
+  beforeTimeLeft?: () => void;
+  /** Called between a deliverer's request and the function. */
+  beforeInvocation?: () => Promise<void>;
   /** Appends records and wakes who is subscribed. */
   append(records: Parameters<ReturnType<typeof createLog>['append']>[1]): Promise<void>;
   /** Changes the settings: those that are not named are as they were at first. */
   subscribe(changed: Partial<SubscribeOptions>): Promise<void>;
   sweep(): ReturnType<Delivery['sweep']>;
+  /** Runs so many milliseconds. */
+  pass(ms: number): Promise<void>;
   /** Runs until no message is under way. */
   settle(): Promise<void>;
   committed(partition?: number): Promise<number | undefined>;
@@ -68,7 +75,10 @@ export async function openTown(
     clock.schedule(delay, () => {
       const ends = clock.monotonic() + 900_000;
       void delivery
-        .run(message, () => ends - clock.monotonic())
+        .run(message, () => {
+          town.beforeTimeLeft?.();
+          return ends - clock.monotonic();
+        })
         .finally(() => {
           underway -= 1;
         });
@@ -82,12 +92,14 @@ export async function openTown(
       letters.push(letter);
     },
     async target(_, event) {
+      await town.beforeInvocation?.();
       const [[name, records]] = Object.entries(event.records) as [[string, KafkaEvent['records'][string]]];
       const offsets = records.map(({ offset }) => offset);
       seen.push({ at: clock.monotonic(), partition: Number(name.split('-').at(-1)), offsets, event });
       try {
         const answer = await handler(offsets, event);
-        return answer === UNAVAILABLE ? UNAVAILABLE : { status: 'returned', answer };
+        const refused = [UNAVAILABLE, MISSING].find((one) => one === answer);
+        return refused ?? { status: 'returned', answer };
       } catch {
         return { status: 'failed' };
       }
@@ -120,7 +132,7 @@ export async function openTown(
   };
   await subscribe();
 
-  return {
+  const town: Town = {
     clock,
     log,
     seen,
@@ -132,6 +144,7 @@ export async function openTown(
       const { id } = await done(log.topics.describe(TOPIC));
       await done(delivery.wake(appended.map(({ partition }) => ({ topicId: id, partition }))));
     },
+    pass: (ms) => done(new Promise((resolve) => clock.schedule(ms, resolve))),
     async settle() {
       await clock.run(clock.monotonic() + 86_400_000, () => underway === 0);
     },
@@ -141,6 +154,7 @@ export async function openTown(
     },
     close: () => done(log.close()),
   };
+  return town;
 }
 
 export function numbered(count: number, from = 0) {
