@@ -1,3 +1,4 @@
+import type { Handler, SelfManagedKafkaEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import type { KafkaEvent } from '../../lib/log/delivery/event.ts';
 import { type RunningVarve, startVarve } from '../../lib/testing/testing.ts';
@@ -248,6 +249,21 @@ test('a log that is closed leaves an invocation that does not end, and its test 
   await varve.close();
 
   await expect(fetch(varve.url)).rejects.toThrow();
+});
+
+test('a handler that is typed as for Lambda runs as it is', async () => {
+  await using varve = await withOrders();
+  const seen: string[] = [];
+  const handler: Handler<SelfManagedKafkaEvent> = async (event, { functionName, awsRequestId }) => {
+    for (const { key, value } of Object.values(event.records).flat()) seen.push(atob(key), atob(value));
+    expect([functionName, awsRequestId]).toEqual(['billing', expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+  };
+
+  const orders = await varve.subscribe({ topic: 'orders', group: 'billing', handler });
+  await varve.client.append('orders', [{ key: 'a', value: 1 }]);
+  await orders.delivered();
+
+  expect(seen).toEqual(['a', '1']);
 });
 
 test.each([

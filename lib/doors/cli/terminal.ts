@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { stopSignal } from '../../server/stopping.ts';
 
 /** What a command has around it. */
 export interface Terminal {
@@ -13,7 +14,7 @@ export interface Terminal {
   interactive: boolean;
   /** Characters in a line of it. */
   columns: number;
-  /** Aborts with SIGINT or SIGTERM; from the call on they no longer end the process, but a second one does. */
+  /** Aborts with SIGINT or SIGTERM; from the call on they no longer end the process, but a second one, later, does. */
   interrupted(): AbortSignal;
 }
 
@@ -59,11 +60,7 @@ export function openTerminal({ stdin, stdout, stderr, env }: NodeJS.Process = pr
     },
     interrupted() {
       const controller = new AbortController();
-      const stop = () => {
-        process.off('SIGINT', stop).off('SIGTERM', stop);
-        controller.abort();
-      };
-      process.on('SIGINT', stop).on('SIGTERM', stop);
+      void stopSignal().first.then(() => controller.abort());
       return controller.signal;
     },
   };

@@ -14,7 +14,8 @@ export interface KafkaEventRecord {
   offset: number;
   /** Milliseconds since the epoch. */
   timestamp: number;
-  timestampType: 'CREATE_TIME';
+  /** Always the first; the type is Lambda's, so that functions fit which are written for that. */
+  timestampType: 'CREATE_TIME' | 'LOG_APPEND_TIME';
   /** Base64; absent where the record has none. */
   key?: string;
   value?: string;

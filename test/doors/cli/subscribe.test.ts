@@ -4,9 +4,11 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { connect } from '../../../lib/client/client.ts';
 import type { KafkaEvent } from '../../../lib/log/delivery/event.ts';
 import { type RunningVarve as Log, startVarve as startLog } from '../../../lib/testing/testing.ts';
 import { poll } from '../../support/poll.ts';
+import { startServer } from '../../support/server.ts';
 import { type RunningVarve, startVarve, varve } from './varve.ts';
 
 const PATIENCE = 20_000;
@@ -78,6 +80,8 @@ describe('varve subscribe --module', () => {
 
     // Then it has printed them in order, and when it is stopped nothing is left but what the group has committed
     expect(command.stdout).toBe('"one"\n"two"\n"three"\n');
+    command.process.kill('SIGINT');
+    // npx hands on what the terminal has told everybody.
     command.process.kill('SIGINT');
     expect(await command.ended).toBe(0);
     expect(await log.log.subscriptions.list()).toEqual([]);
@@ -225,6 +229,45 @@ describe('varve subscribe --target', () => {
       service.close();
     }
   });
+});
+
+test('a server that is started again in the middle goes on by itself, in order', async () => {
+  // Given a server in a process of its own, and a handler that has done some of what there is
+  const data = join(folder, 'data');
+  let server = await startServer(data);
+  const client = connect(server.url);
+  await client.topics.create('orders', { partitions: 1 });
+  await client.append(
+    'orders',
+    Array.from({ length: 20 }, (_, value) => ({ value })),
+  );
+  const handler = `export async function handler({ records }) {
+    console.log(records['orders-0'][0].offset);
+    await new Promise((done) => setTimeout(done, 20));
+  }`;
+  try {
+    running = startVarve(server.url, [
+      ...['subscribe', '--topic', 'orders', '--group', 'billing', '--batch-size', '1'],
+      ...['--module', write('handler.mjs', handler)],
+    ]);
+    const printed = () => running!.stdout.split('\n').slice(0, -1).map(Number);
+    await poll('some are delivered', PATIENCE, () => (printed().length > 4 ? true : undefined));
+
+    // When the server ends, and another one starts
+    await server.stop();
+    server = await startServer(data, { args: ['--http-port', new URL(server.url).port] });
+    await poll('all are delivered', PATIENCE, () => (printed().includes(19) ? true : undefined));
+
+    // Then none was left out, and what came twice came again from there on
+    const offsets = printed();
+    for (const [i, offset] of offsets.slice(1).entries()) expect(offset).toBeLessThanOrEqual(offsets[i]! + 1);
+    expect(new Set(offsets).size).toBe(20);
+    running.process.kill('SIGINT');
+    expect(await running.ended).toBe(0);
+    expect(await client.subscriptions.list('orders')).toEqual([]);
+  } finally {
+    await server.kill();
+  }
 });
 
 test('who subscribes under a name that is taken has it; the other one ends, and leaves it alone', async () => {
