@@ -14,10 +14,10 @@ export interface LambdaContext {
   getRemainingTimeInMillis(): number;
 }
 
-/** An interface with a method, so that handlers with narrower or wider types of their own, such as `@types/aws-lambda` has them, fit. */
-export interface LambdaFunction {
+/** `Event`: what the handler takes the event for, such as a type of `@types/aws-lambda`. */
+export interface LambdaFunction<Event = KafkaEvent> {
   /** As in Lambda from Node.js 24 on there is no callback: the handler answers, or a promise of it does. */
-  handler(event: KafkaEvent, context: LambdaContext, callback: never): unknown;
+  handler(event: Event, context: LambdaContext, callback: never): unknown;
 }
 
 export interface FunctionSettings {
@@ -27,9 +27,13 @@ export interface FunctionSettings {
 }
 
 /** Invokes a handler with the text of an event, and resolves to the text of its answer. Rejects with what it throws. */
-export async function invoke({ handler }: LambdaFunction, event: string, settings: FunctionSettings): Promise<string> {
+export async function invoke<Event>(
+  { handler }: LambdaFunction<Event>,
+  event: string,
+  settings: FunctionSettings,
+): Promise<string> {
   const ends = performance.now() + settings.timeout;
-  const answer = await handler(JSON.parse(event) as KafkaEvent, contextOf(settings, ends), undefined as never);
+  const answer = await handler(JSON.parse(event) as Event, contextOf(settings, ends), undefined as never);
   // What cannot be written as JSON is a failure, as it is in Lambda; undefined is null there.
   return JSON.stringify(answer ?? null);
 }

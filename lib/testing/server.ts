@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Client, connect } from '../client/client.ts';
 import { systemClock } from '../clock.ts';
 import { httpDoor } from '../doors/http/http-door.ts';
+import type { KafkaEvent } from '../log/delivery/event.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { openEmbedded } from '../open/embedded.ts';
 import { listen } from '../server/http-server.ts';
@@ -29,7 +30,7 @@ export interface RunningVarve {
    * Delivers the records of a topic to a handler: by the code, and under the settings, with which `EventLogSource` does it on AWS, but
    * that a batch that failed is tried again at once. UNKNOWN_TOPIC_OR_PARTITION; INVALID_REQUEST for settings that cannot be.
    */
-  subscribe(options: TestSubscribeOptions): Promise<TestSubscription>;
+  subscribe<Event = KafkaEvent>(options: TestSubscribeOptions<Event>): Promise<TestSubscription>;
   /** Ends what waits, closes the door and the log, removes the folder that it made. Repeats have no effect. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -88,6 +89,6 @@ async function serve(
     return closing;
   };
   const client = connect(url, { signal: stopping.signal });
-  const subscribe = (options: TestSubscribeOptions) => delivery.subscribe(log, options);
+  const subscribe = <Event>(options: TestSubscribeOptions<Event>) => delivery.subscribe(log, options);
   return { url, log, client, subscribe, close, [Symbol.asyncDispose]: close };
 }

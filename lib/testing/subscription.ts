@@ -9,8 +9,8 @@ import { inTime, invoke, type LambdaFunction } from '../runtime/handler.ts';
 import type { Subscription } from '../stores/catalog/subscriptions.ts';
 
 /** The settings of `EventLogSource`; durations are milliseconds. */
-export interface TestSubscribeOptions
-  extends LambdaFunction,
+export interface TestSubscribeOptions<Event = KafkaEvent>
+  extends LambdaFunction<Event>,
     Omit<SubscribeOptions, 'name' | 'target' | 'targetTimeout' | 'startingPosition' | 'onFailure'> {
   /** Default: the group's. */
   name?: string;
@@ -51,7 +51,7 @@ const LOOK_EVERY_MS = 5;
 
 /** What one log of tests has to do with its subscriptions. */
 export interface TestDelivery {
-  subscribe(log: EventLog, options: TestSubscribeOptions): Promise<TestSubscription>;
+  subscribe<Event>(log: EventLog, options: TestSubscribeOptions<Event>): Promise<TestSubscription>;
   /** To be told of what is given up. */
   onGivenUp(subscription: Subscription, letter: DeadLetter): void;
   /** When the log is closed. */

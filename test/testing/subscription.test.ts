@@ -1,3 +1,4 @@
+import { kafkaConsumer, SchemaType } from '@aws-lambda-powertools/kafka';
 import type { Handler, SelfManagedKafkaEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import type { KafkaEvent } from '../../lib/log/delivery/event.ts';
@@ -264,6 +265,23 @@ test('a handler that is typed as for Lambda runs as it is', async () => {
   await orders.delivered();
 
   expect(seen).toEqual(['a', '1']);
+});
+
+test('so does one that Powertools made', async () => {
+  await using varve = await withOrders();
+  const seen: unknown[] = [];
+  const handler = kafkaConsumer<string, { total: number }>(
+    async ({ records }) => {
+      for (const { key, value, offset } of records) seen.push([offset, key, value.total]);
+    },
+    { value: { type: SchemaType.JSON } },
+  );
+
+  const orders = await varve.subscribe({ topic: 'orders', group: 'billing', handler });
+  await varve.client.append('orders', [{ key: 'a', value: { total: 12 } }]);
+  await orders.delivered();
+
+  expect(seen).toEqual([[0, 'a', 12]]);
 });
 
 test.each([
