@@ -7,8 +7,8 @@ import { filter } from '../streams/filter.ts';
 import { join } from '../streams/join.ts';
 import { handlerOf, type Processor } from '../streams/processor.ts';
 import { stateTable } from '../streams/state.ts';
-import { deliver } from './deliver.ts';
 import { ordersWithin, SHOPS } from './orders.ts';
+import { subscribe } from './subscribe.ts';
 
 export interface DemoOptions extends ServedDashboardOptions {
   /** Orders a second. */
@@ -57,15 +57,12 @@ export async function runDemo({ url, rate, history, port, folder }: DemoOptions)
     Object.entries(SHOPS).map(([key, value]) => ({ key, value })),
   );
   const surroundings = { state: stateTable(dynamodb, TABLE), log };
-  const run = (processor: Processor<unknown, unknown>, topic: string) =>
-    deliver(
-      log,
-      topic,
-      processor.name,
-      handlerOf(processor, () => surroundings),
-      signal,
-    );
-  const running = processors.flatMap((processor) => processor.topics.map((topic) => run(processor, topic)));
+  const subscriptions = await Promise.all(
+    processors.flatMap((processor) => {
+      const handler = handlerOf(processor, () => surroundings);
+      return processor.topics.map((topic) => subscribe(log, topic, processor.name, handler));
+    }),
+  );
   // Orders find their shops.
   await caughtUp(log, join.name, 'shops');
   for (let at = Date.now() - history + STEP; at < Date.now(); at += STEP) {
@@ -82,8 +79,9 @@ export async function runDemo({ url, rate, history, port, folder }: DemoOptions)
     url: page.url,
     async close() {
       clearInterval(timer);
+      // With the log gone there is nothing to take back.
+      await Promise.allSettled(subscriptions.map((end) => end()));
       stop.abort();
-      await Promise.allSettled(running);
       await page.close();
       dynamodb.destroy();
       await engine.stop();

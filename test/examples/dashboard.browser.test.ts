@@ -45,7 +45,8 @@ describe.skipIf(missing)(`the dashboard, in a browser${missing ? ` (skipped: ${m
 
     const row = await order(connect(server.url), 'bergen', { id: 'FIRST', cents: 1_234_56 });
 
-    expect(row).toMatch(/^\d\d:\d\d:\d\d Fjord Books, Bergen FIRST large ?€1,234.56$/);
+    expect(row).toMatch(/^\d\d:\d\d:\d\d Fjord Books, Bergen FIRST (large ?)?€1,234.56$/);
+    await page.locator('#orders tbody tr', { hasText: 'FIRST' }).locator('.large').waitFor();
     await page.locator('#connection', { hasText: 'live, by server-sent events' }).waitFor();
     for (const { name, city } of Object.values(SHOPS)) {
       await page.locator('#shops li', { hasText: `${name}, ${city}` }).waitFor();
