@@ -5,16 +5,28 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
-import type { Construct } from 'constructs';
+import type { Construct, IDependable } from 'constructs';
+import { roleByArn } from './failure-destination.ts';
 import { LogFunction, type LogFunctionProps } from './log-function.ts';
 
 /** What delivers a log's records to functions: a log without subscriptions has none of it. */
 export interface LogDelivery {
-  /** Invokes the functions. */
-  readonly deliver: lambda.Function;
-  /** Answers CloudFormation for each subscription. */
-  readonly serviceToken: lambda.Function;
-  readonly heads: lambda.EventSourceMapping;
+  /** As which the functions are invoked, and told is what was given up. */
+  readonly role: iam.IRole;
+  /** The ARN of the function that answers CloudFormation for each subscription. */
+  readonly serviceToken: string;
+  /** What must be there before a subscription is made, and as long as there is one. */
+  readonly parts: readonly IDependable[];
+  /** Invokes the functions. Absent where the log is of another stack. */
+  readonly deliver?: lambda.Function;
+}
+
+/** What another stack tells of its log's `delivery`. */
+export interface DeliveryAttributes {
+  /** `log.delivery.role.roleArn` */
+  readonly roleArn: string;
+  /** `log.delivery.serviceToken` */
+  readonly serviceToken: string;
 }
 
 /** Lambda's longest: a run ends before, and goes on in the next. */
@@ -35,11 +47,7 @@ const FINDINGS = {
 /** Head changes -> notify -> one queue -> deliver -> the functions. Nothing of it runs while nothing is appended, but for the sweep. */
 export function logDelivery(log: Construct, shared: LogFunctionProps): LogDelivery {
   const { table } = shared;
-  if (table.tableStreamArn === undefined) {
-    throw new Error(
-      'EventLogSource: what delivers belongs to the stack of the log, and this log is an imported one. Pass the EventLog itself.',
-    );
-  }
+  if (table.tableStreamArn === undefined) throw new Error('The table of a log has a stream: this one has none.');
   const queue = new sqs.Queue(log, 'Deliveries', {
     visibilityTimeout: DELIVER_TIMEOUT,
     retentionPeriod: RETENTION,
@@ -82,5 +90,21 @@ export function logDelivery(log: Construct, shared: LogFunctionProps): LogDelive
     targets: [new targets.LambdaFunction(notify)],
   });
   Validations.of(log).acknowledge(...Object.entries(FINDINGS).map(([id, reason]) => ({ id, reason })));
-  return { deliver, serviceToken, heads };
+  return {
+    role: deliver.role!,
+    serviceToken: serviceToken.functionArn,
+    parts: [serviceToken, deliver, heads],
+    deliver,
+  };
+}
+
+/** What delivers in another stack, of this account and region. Its rights on what this stack makes are given there. */
+export function importedDelivery(scope: Construct, attributes: DeliveryAttributes | undefined): LogDelivery {
+  if (!attributes) {
+    throw new Error(
+      'EventLogSource: what delivers belongs to the stack of the log, and this log is an imported one. Pass the EventLog itself, or give delivery to EventLog.fromEventLogAttributes.',
+    );
+  }
+  const { roleArn, serviceToken } = attributes;
+  return { role: roleByArn(scope, 'Deliver', roleArn), serviceToken, parts: [] };
 }

@@ -20,7 +20,7 @@ export interface IEventLog extends IConstruct {
   readonly api: LogApi;
   /** Rights at the API. */
   readonly grants: EventLogGrants;
-  /** What delivers its records to functions, made when it is first asked for: see `EventLogSource`. Not of an imported log. */
+  /** What delivers its records to functions, made when it is first asked for: see `EventLogSource`. Of an imported log only where its attributes tell of it. */
   readonly delivery: LogDelivery;
   /** A topic that the stack creates, or adopts when it is there, and keeps as it is declared. The first brings a function along. */
   addTopic(id: string, props?: TopicProps): Topic;
@@ -61,8 +61,12 @@ export abstract class EventLogBase extends Construct implements IEventLog {
   }
 
   get delivery(): LogDelivery {
-    this.#delivery ??= logDelivery(this, this.functionProps);
+    this.#delivery ??= this.makeDelivery();
     return this.#delivery;
+  }
+
+  protected makeDelivery(): LogDelivery {
+    return logDelivery(this, this.functionProps);
   }
 
   addTopic(id: string, props: TopicProps = {}): Topic {

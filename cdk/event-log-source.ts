@@ -108,10 +108,10 @@ export class EventLogSource implements lambda.IEventSource {
     const scope = new Construct(target, `EventLogSource-${props.group}`);
     // A right on the function itself: the log's stack need not know the stacks that subscribe.
     target.addPermission('Invoke', {
-      principal: new iam.ArnPrincipal(delivery.deliver.role!.roleArn),
+      principal: new iam.ArnPrincipal(delivery.role.roleArn),
       scope,
     });
-    const onFailure = props.onFailure && failureDestination(scope, props.onFailure, delivery.deliver);
+    const onFailure = props.onFailure && failureDestination(scope, props.onFailure, delivery.role);
     for (const topic of props.topics) {
       const id = typeof topic === 'string' ? topic : topic.node.id;
       const subscription: SubscribeOptions = {
@@ -126,19 +126,14 @@ export class EventLogSource implements lambda.IEventSource {
         type: 'Custom::VarveSubscription',
         // functions/subscription-resource.ts reads it.
         properties: {
-          ServiceToken: delivery.serviceToken.functionArn,
+          ServiceToken: delivery.serviceToken,
           ServiceTimeout: String(SERVICE_TIMEOUT.toSeconds()),
           Subscription: Stack.of(scope).toJsonString(subscription),
         },
       });
       // The rights too: they must be there before it is called, and until it was called for the last time.
       const permission = scope.node.tryFindChild('Invoke');
-      resource.node.addDependency(
-        delivery.serviceToken,
-        delivery.deliver,
-        delivery.heads,
-        ...(permission ? [permission] : []),
-      );
+      resource.node.addDependency(...delivery.parts, ...(permission ? [permission] : []));
     }
   }
 }

@@ -6,6 +6,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { type ApiMetric, executeApiArn, type LogApi } from './api.ts';
+import { type DeliveryAttributes, importedDelivery, type LogDelivery } from './delivery.ts';
 import { EventLogBase } from './event-log-base.ts';
 import { DEFAULT_STAGE, httpApiMetric } from './http-api.ts';
 import { DEFAULT_MEMORY_SIZE, type LogFunctionProps } from './log-function.ts';
@@ -42,6 +43,11 @@ export interface EventLogAttributes {
    * @default - keys of S3 and DynamoDB
    */
   readonly encryptionKey?: kms.IKey;
+  /**
+   * What delivers its records, for `EventLogSource`. The log's stack has it once `log.delivery` was asked for there.
+   * @default - functions here cannot subscribe
+   */
+  readonly delivery?: DeliveryAttributes;
 }
 
 /** A log that another stack made. */
@@ -50,9 +56,11 @@ export class ImportedEventLog extends EventLogBase {
   readonly table: dynamodb.ITable;
   readonly api: LogApi;
   protected readonly functionProps: LogFunctionProps;
+  readonly #delivery: DeliveryAttributes | undefined;
 
   constructor(scope: Construct, id: string, attributes: EventLogAttributes) {
     super(scope, id);
+    this.#delivery = attributes.delivery;
     const { bucketName, tableName, apiId, api = 'rest', apiName, auth = 'iam', encryptionKey } = attributes;
     const { stageName = api === 'rest' ? 'prod' : DEFAULT_STAGE } = attributes;
     this.bucket = s3.Bucket.fromBucketName(this, 'Bucket', bucketName);
@@ -77,5 +85,9 @@ export class ImportedEventLog extends EventLogBase {
         throw new Error('CloudWatch knows a REST API by its name: give apiName to EventLog.fromEventLogAttributes.');
       },
     };
+  }
+
+  protected override makeDelivery(): LogDelivery {
+    return importedDelivery(this, this.#delivery);
   }
 }

@@ -1,4 +1,5 @@
 export type { ApiMetric, LogApi } from './api.ts';
+export type { DeliveryAttributes, LogDelivery } from './delivery.ts';
 export { EventLog, type EventLogProps } from './event-log.ts';
 export type { IEventLog } from './event-log-base.ts';
 export { EventLogSource, type EventLogSourceProps } from './event-log-source.ts';

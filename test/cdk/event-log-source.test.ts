@@ -242,6 +242,40 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
     expect(() => synthesized({}, (log, stack) => void subscribed(log, stack, props))).toThrow(message);
   });
 
+  it('may subscribe to a log that is only known by its attributes, and have its failures told in its own stack', () => {
+    const stack = new Stack(freshApp(), 'Billing');
+    const account = 'arn:aws:iam::111122223333';
+    const serviceToken = 'arn:aws:lambda:eu-central-1:111122223333:function:subscriptions';
+    const log = EventLog.fromEventLogAttributes(stack, 'Log', {
+      bucketName: 'bucket',
+      tableName: 'table',
+      apiId: 'api',
+      delivery: { roleArn: `${account}:role/deliver`, serviceToken },
+    });
+
+    subscribed(log, stack, { onFailure: new SqsDlq(new sqs.Queue(stack, 'Dead')) });
+
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('Custom::VarveSubscription', { ServiceToken: serviceToken });
+    template.hasResourceProperties('AWS::Lambda::Permission', { Principal: `${account}:role/deliver` });
+    template.hasResourceProperties('AWS::SQS::QueuePolicy', {
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({
+            Action: Match.arrayWith(['sqs:SendMessage']),
+            Principal: { AWS: `${account}:role/deliver` },
+          }),
+        ],
+      },
+    });
+    template.resourceCountIs('AWS::Lambda::Function', 1);
+
+    const far = sqs.Queue.fromQueueArn(stack, 'Far', 'arn:aws:sqs:eu-central-1:111122223333:dead');
+    const source = { topics: ['orders'], group: 'other', startingPosition: LATEST, onFailure: new SqsDlq(far) };
+    const fn = stack.node.findChild('Bill') as lambda.Function;
+    expect(() => fn.addEventSource(new EventLogSource(log, source))).toThrow(/neither it nor the log is of this app/);
+  });
+
   it('is refused where nobody can be told, where its time is not known, and where the log is an imported one', () => {
     const stack = new Stack(freshApp(), 'Varve');
     const log = new EventLog(stack, 'Log');
@@ -258,7 +292,7 @@ describe('a function that subscribes', { timeout: 120_000 }, () => {
     const attributes = { bucketName: 'bucket', tableName: 'table', apiId: 'api' };
     const imported = EventLog.fromEventLogAttributes(stack, 'Imported', attributes);
     expect(() => new EventLogSource(imported, { ...must, functionTimeout: Duration.seconds(3) }).bind(there)).toThrow(
-      /Pass the EventLog itself/,
+      /Pass the EventLog itself, or give delivery/,
     );
   });
 });

@@ -8,6 +8,7 @@ import { afterAll } from 'vitest';
 import { buildFunctions } from '../../cdk/build-functions.ts';
 import { BUNDLES } from '../../cdk/bundles.ts';
 import { EventLog, type EventLogProps } from '../../cdk/event-log.ts';
+import type { IEventLog } from '../../cdk/event-log-base.ts';
 import { EventLogSource, type EventLogSourceProps } from '../../cdk/event-log-source.ts';
 import { FUNCTIONS } from '../../cdk/routes.ts';
 
@@ -29,7 +30,7 @@ export function freshApp(): App {
 }
 
 /** A function that subscribes to `orders` of the log, with these props beside what it must have. */
-export function subscribed(log: EventLog, stack: Stack, props: Partial<EventLogSourceProps> = {}): lambda.Function {
+export function subscribed(log: IEventLog, stack: Stack, props: Partial<EventLogSourceProps> = {}): lambda.Function {
   const fn = new lambda.Function(stack, 'Bill', {
     runtime: lambda.Runtime.NODEJS_24_X,
     handler: 'index.handler',

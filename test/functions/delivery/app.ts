@@ -86,6 +86,6 @@ const outputs = {
   BucketName: log.bucket.bucketName,
   TableName: log.table.tableName,
   DeadLetters: dead.queueUrl,
-  DeliverLog: log.delivery.deliver.logGroup.logGroupName,
+  DeliverLog: log.delivery.deliver!.logGroup.logGroupName,
 };
 for (const [name, value] of Object.entries(outputs)) new CfnOutput(stack, name, { value });
