@@ -6,7 +6,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError
 
 import lines
 
@@ -78,7 +78,12 @@ def consume(options):
     # that join does, its outcome is lost for good (kafka-python 3.0.12): it must know them before it joins.
     consumer.topics()
     while not ended.is_set():
-        messages = [message for batch in consumer.poll(timeout_ms=200).values() for message in batch]
+        try:
+            messages = [message for batch in consumer.poll(timeout_ms=200).values() for message in batch]
+        except KafkaConnectionError as error:
+            # While nobody listens it may come out of a poll (of the heartbeat's look-up of the coordinator): the next one goes on.
+            print(error, file=sys.stderr)
+            continue
         if not messages:
             continue
         lines.say(records=[lines.received(m.partition, m.offset, m.timestamp, m.key, m.value, m.headers) for m in messages])
