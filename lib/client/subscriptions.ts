@@ -16,6 +16,7 @@ export interface NewSubscription {
   max_record_age?: number;
   bisect_batch_on_error?: boolean;
   report_batch_item_failures?: boolean;
+  parallelization_factor?: number;
   /** Lambda's patterns, each as JSON text: records that match none are passed over. */
   filters?: readonly string[];
   /** `kafka://TOPIC`: is told what was given up. */

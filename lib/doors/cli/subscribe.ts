@@ -22,6 +22,7 @@ interface Flags {
   maxRecordAge?: number;
   bisectBatchOnError?: boolean;
   reportBatchItemFailures?: boolean;
+  parallelizationFactor?: number;
   filter?: string[];
   onFailure?: string;
 }
@@ -48,6 +49,7 @@ export function addSubscribe(program: Command, terminal: Terminal): void {
     .option('--max-record-age <seconds>', 'older records are given up; -1: none', endless)
     .option('--bisect-batch-on-error', 'try a batch that failed again by halves')
     .option('--report-batch-item-failures', 'the function answers batchItemFailures')
+    .option('--parallelization-factor <count>', 'batches of a partition at a time, each key in order', whole(1, 10))
     .option('--filter <pattern>', "Lambda's, as JSON: records that match none are passed over; repeatable", several)
     .option('--on-failure <topic>', 'a topic that is told of records that were given up')
     .addHelpText('after', '\nThe server keeps the subscription, and delivers, for as long as this command runs.')
@@ -78,7 +80,7 @@ function endless(text: string): number {
 
 function settingsOf(flags: Flags, target: string): NewSubscription {
   const { group, functionTimeout, startingPosition, batchSize, maxBatchingWindow, retryAttempts, maxRecordAge } = flags;
-  const { bisectBatchOnError, reportBatchItemFailures, filter, onFailure } = flags;
+  const { bisectBatchOnError, reportBatchItemFailures, parallelizationFactor, filter, onFailure } = flags;
   if (typeof startingPosition === 'number') {
     throw new UsageError('--starting-position is earliest, latest or a time: set an offset by varve group reset.');
   }
@@ -93,6 +95,7 @@ function settingsOf(flags: Flags, target: string): NewSubscription {
     ...(maxRecordAge !== undefined && { max_record_age: maxRecordAge < 0 ? maxRecordAge : maxRecordAge * 1000 }),
     ...(bisectBatchOnError !== undefined && { bisect_batch_on_error: bisectBatchOnError }),
     ...(reportBatchItemFailures !== undefined && { report_batch_item_failures: reportBatchItemFailures }),
+    ...(parallelizationFactor !== undefined && { parallelization_factor: parallelizationFactor }),
     ...(filter !== undefined && { filters: filter }),
     ...(onFailure !== undefined && { on_failure: `kafka://${onFailure}` }),
   };

@@ -149,6 +149,38 @@ describe('varve subscribe --module', () => {
     ]);
   });
 
+  test('every setting has an option', async () => {
+    await log.client.topics.create('dead', { partitions: 1 });
+    const target = 'http://127.0.0.1:1/';
+
+    await subscribe(
+      ...['--target', target, '--name', 'bills', '--function-timeout', '7', '--starting-position', 'latest'],
+      ...['--batch-size', '5', '--max-batching-window', '3', '--retry-attempts', '-1', '--max-record-age', '600'],
+      ...['--bisect-batch-on-error', '--report-batch-item-failures', '--parallelization-factor', '4'],
+      ...['--filter', '{"key":["a"]}', '--filter', '{"key":["b"]}', '--on-failure', 'dead'],
+    );
+
+    expect(await log.client.subscriptions.list('orders')).toEqual([
+      {
+        topic: 'orders',
+        name: 'bills',
+        group: 'billing',
+        target,
+        target_timeout: 7_000,
+        enabled: true,
+        batch_size: 5,
+        max_batching_window: 3_000,
+        retry_attempts: -1,
+        max_record_age: 600_000,
+        bisect_batch_on_error: true,
+        report_batch_item_failures: true,
+        parallelization_factor: 4,
+        filters: ['{"key":["a"]}', '{"key":["b"]}'],
+        on_failure: 'kafka://dead',
+      },
+    ]);
+  });
+
   test('what changed is loaded again, also what the module imports', async () => {
     write('words.ts', `export const word: string = 'before';`);
     const handler = `import { word } from './words.ts'; export const handler = () => console.log(word);`;

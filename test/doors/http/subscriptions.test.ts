@@ -30,10 +30,19 @@ describe('subscriptions over HTTP', () => {
         max_record_age: -1,
         bisect_batch_on_error: false,
         report_batch_item_failures: false,
+        parallelization_factor: 1,
       },
     });
 
-    const settings = { group: 'billing', target, batch_size: 7, on_failure: 'kafka://dead', enabled: false };
+    const patterns = { parallelization_factor: 2, filters: ['{"key":["a"]}'] };
+    const settings = {
+      group: 'billing',
+      target,
+      batch_size: 7,
+      on_failure: 'kafka://dead',
+      enabled: false,
+      ...patterns,
+    };
     const changed = await door.ask('PUT', `${PATH}/bills`, settings);
     expect(changed.body).toMatchObject(settings);
     expect((await door.ask('GET', PATH)).body).toEqual({ subscriptions: [changed.body] });
@@ -60,6 +69,7 @@ describe('subscriptions over HTTP', () => {
     ['no target', { group: 'billing' }, /target/],
     ['a setting that nobody knows', { group: 'billing', target, batchSize: 7 }, /batchSize/],
     ['a setting out of its range', { group: 'billing', target, batch_size: 0 }, /batchSize: 0: give 1 to 10000/],
+    ['a pattern that is none', { group: 'billing', target, filters: ['{'] }, /filters/],
     ['an offset to begin with', { group: 'billing', target, starting_position: '7' }, /starting_position/],
     ['what is no URL', { group: 'billing', target: 'arn:aws:lambda:x' }, /target must be a URL/],
     ['a file', { group: 'billing', target: 'file:///etc/passwd' }, /target must be a URL/],

@@ -22,6 +22,7 @@ const newSubscription = z.strictObject({
   max_record_age: z.optional(z.int()),
   bisect_batch_on_error: z.optional(z.boolean()),
   report_batch_item_failures: z.optional(z.boolean()),
+  parallelization_factor: z.optional(z.int()),
   filters: z.optional(z.array(z.string())),
   on_failure: z.optional(z.string()),
 });
