@@ -24,7 +24,17 @@ const PATHS = {
     'POST/topics/*',
     `POST${V3}/topics/*/records`,
   ],
-  consume: ['GET/api/*', 'GET/topics', 'GET/topics/*', 'GET/brokers', 'GET/v3/*', 'PUT/api/groups/*/offsets'],
+  consume: [
+    'GET/api/*',
+    'GET/topics',
+    'GET/topics/*',
+    'GET/brokers',
+    'GET/v3/*',
+    'PUT/api/groups/*/offsets',
+    'GET/consumers/*',
+    'POST/consumers/*',
+    'DELETE/consumers/*',
+  ],
   admin: [
     'GET/',
     'GET/health',
@@ -93,7 +103,7 @@ export class EventLogGrants {
     return this.#grant('produce', grantee, PATHS.produce);
   }
 
-  /** To read everything, topics, records, groups and configuration, and to commit offsets of every group: a path cannot tell commits that go back. */
+  /** To read everything, topics, records, groups and configuration, as the REST Proxy's consumers too, and to commit offsets of every group: a path cannot tell commits that go back. */
   consume(grantee: iam.IGrantable): iam.Grant {
     return this.#grant('consume', grantee, PATHS.consume);
   }

@@ -28,11 +28,14 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   },
   fetch: {
     table: [
-      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'chunk#*'] },
-      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*'] },
+      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'chunk#*', 'group#*', 'lease#*'] },
+      { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*', 'group#*'] },
       { actions: ['dynamodb:Query'], keys: ['topics', 'partition#*', 'groups', 'group#*'] },
-      // The first function that ever opens the log writes the format's version.
-      { actions: ['dynamodb:PutItem'], keys: ['meta'] },
+      // The first function that ever opens the log writes the format's version. All else is of consumer instances: what they are,
+      // that they are members of their group, and what they commit.
+      { actions: ['dynamodb:PutItem'], keys: ['meta', 'groups', 'group#*'] },
+      { actions: ['dynamodb:UpdateItem'], keys: ['group#*', 'lease#*'] },
+      { actions: ['dynamodb:DeleteItem'], keys: ['group#*'] },
     ],
     objects: [{ actions: ['s3:GetObject'], names: ['segments/*', 'compacted/*'] }],
     listObjects: true,

@@ -31,6 +31,10 @@ export const ROUTES: readonly Route[] = [
   ['/topics/{topic}/partitions', reads],
   ['/topics/{topic}/partitions/{partition}', appends],
 
+  // Reads, and what a consumer says of itself: where it is, and that it is there.
+  ['/consumers', reads],
+  ['/consumers/{proxy+}', { ANY: 'fetch' }],
+
   ['/v3/clusters', reads],
   ['/v3/clusters/{cluster}', reads],
   ['/v3/clusters/{cluster}/topics', reads],

@@ -38,6 +38,8 @@ export interface GatewayRequest {
   basePath: string;
   /** When API Gateway got it, milliseconds since the epoch. */
   receivedAt: number | undefined;
+  /** Also of a GET, which `request` has no room for. */
+  body: Uint8Array;
 }
 
 /** What API Gateway takes from a function, in both formats. */
@@ -97,7 +99,12 @@ function fromV1(event: EventV1): GatewayRequest {
     for (const value of values ?? []) query.append(name, value);
   }
   const request = requestFrom(event, event.httpMethod, whole.slice(begins), query.toString(), headers);
-  return { request, basePath: whole.slice(0, begins), receivedAt: requestContext.requestTimeEpoch };
+  return {
+    request,
+    basePath: whole.slice(0, begins),
+    receivedAt: requestContext.requestTimeEpoch,
+    body: bodyOf(event),
+  };
 }
 
 function fromV2(event: EventV2): GatewayRequest {
@@ -106,7 +113,7 @@ function fromV2(event: EventV2): GatewayRequest {
   const headers = new Headers();
   for (const [name, value] of Object.entries(event.headers ?? {})) if (value) headers.set(name, value);
   const request = requestFrom(event, requestContext.http.method, rawPath.slice(begins), rawQueryString, headers);
-  return { request, basePath: rawPath.slice(0, begins), receivedAt: requestContext.timeEpoch };
+  return { request, basePath: rawPath.slice(0, begins), receivedAt: requestContext.timeEpoch, body: bodyOf(event) };
 }
 
 function requestFrom(event: EventV1 | EventV2, method: string, path: string, query: string, headers: Headers): Request {
@@ -118,10 +125,14 @@ function requestFrom(event: EventV1 | EventV2, method: string, path: string, que
   if (/(^|[\\/])(\.|%2e){1,2}([\\/]|$)/i.test(path.replace(/[\t\n\r]/g, ''))) {
     throw new TypeError('the path has dot segments');
   }
-  if (!event.body || method === 'GET' || method === 'HEAD') return new Request(url, { method, headers });
-  const body = Buffer.from(event.body, event.isBase64Encoded ? 'base64' : 'utf8');
+  const body = bodyOf(event);
+  if (body.length === 0 || method === 'GET' || method === 'HEAD') return new Request(url, { method, headers });
   headers.set('content-length', String(body.length));
   return new Request(url, { method, headers, body });
+}
+
+function bodyOf(event: EventV1 | EventV2): Buffer {
+  return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
 }
 
 /** Where the path begins that is routed: before as many of the last segments as the route has (`/topics/{topic}`, `/{proxy+}`). */

@@ -55,7 +55,7 @@ export function httpFunction(env: NodeJS.ProcessEnv = process.env, clock: Clock 
   // Not in the first request: while it starts, a function has a whole processor.
   opened().catch(() => {});
 
-  async function answered({ request, basePath, receivedAt }: GatewayRequest): Promise<GatewayAnswer> {
+  async function answered({ request, basePath, receivedAt, body }: GatewayRequest): Promise<GatewayAnswer> {
     const passed = Math.max(0, clock.now() - (receivedAt ?? clock.now()));
     const enough = new AbortController();
     const late = Promise.withResolvers<never>();
@@ -63,7 +63,7 @@ export function httpFunction(env: NodeJS.ProcessEnv = process.env, clock: Clock 
       clock.schedule(Math.max(WAIT_MS - passed, LEAST_MS), () => enough.abort()),
       clock.schedule(Math.max(ANSWER_MS - passed, LEAST_MS), () => late.reject(timedOut())),
     ];
-    const bindings: Bindings = { basePath, enough: enough.signal };
+    const bindings: Bindings = { basePath, enough: enough.signal, body: ReadableStream.from([body]) };
     try {
       // What was begun goes on when it is late, and may be done.
       const answer = await Promise.race([

@@ -14,6 +14,7 @@ export const ERRORS = {
   INVALID_TOPIC_EXCEPTION: { kafka: 17, retriable: false },
   ILLEGAL_GENERATION: { kafka: 22, retriable: false },
   INVALID_GROUP_ID: { kafka: 24, retriable: false },
+  UNKNOWN_MEMBER_ID: { kafka: 25, retriable: false },
   CLUSTER_AUTHORIZATION_FAILED: { kafka: 31, retriable: false },
   INVALID_TIMESTAMP: { kafka: 32, retriable: false },
   TOPIC_ALREADY_EXISTS: { kafka: 36, retriable: false },
@@ -36,6 +37,10 @@ export const ERRORS = {
   THROTTLING_QUOTA_EXCEEDED: { kafka: 89, retriable: true },
   /** Ours. The log or its process is closing: reconnect and send again. */
   LOG_CLOSED: { kafka: 56, retriable: true },
+  /** Ours. The group has an instance of that name. */
+  INSTANCE_EXISTS: { kafka: 42, retriable: false },
+  /** Ours. The instance is not what the request takes it for: subscribed, assigned, or as another request left it. */
+  ILLEGAL_STATE: { kafka: 42, retriable: false },
   /** Ours. Another process holds the data folder. */
   DATA_FOLDER_IN_USE: { kafka: 56, retriable: true },
   /** Ours. The data was written by a newer version of Varve. */

@@ -6,6 +6,7 @@ import type { Delivery, DeliveryOptions } from './delivery/delivery.ts';
 import type { SubscriptionAdmin } from './delivery/subscriptions.ts';
 import type { Consumer, ConsumerOptions } from './groups/consumer.ts';
 import type { GroupAdmin } from './groups/groups.ts';
+import type { ConsumerInstances } from './groups/instances.ts';
 import type { Producer } from './producer.ts';
 import type { TopicAdmin } from './topics.ts';
 import type { UpkeepOptions, UpkeepReport } from './upkeep/upkeep.ts';
@@ -142,6 +143,7 @@ export interface EventLog {
   readonly clusterId: string;
   readonly topics: TopicAdmin;
   readonly groups: GroupAdmin;
+  readonly instances: ConsumerInstances;
   readonly subscriptions: SubscriptionAdmin;
 
   /** Resolves when all records are durable, with one answer a record, in order. Rejects with the first record's error: others may be appended. */

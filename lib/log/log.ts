@@ -26,6 +26,7 @@ import { fetchAll } from './fetch-all.ts';
 import { follow } from './follow.ts';
 import { createConsumer } from './groups/consumer.ts';
 import { createGroupAdmin } from './groups/group-admin.ts';
+import { createConsumerInstances } from './groups/instances.ts';
 import { createHeads, NOW } from './heads.ts';
 import { type Meter, silentMeter } from './meter.ts';
 import type { Prices } from './placement.ts';
@@ -237,6 +238,7 @@ export function createLog(deps: LogDeps): EventLog {
     clusterId: catalog.clusterId,
     topics,
     groups: createGroupAdmin({ catalog, clock, random }),
+    instances: createConsumerInstances({ catalog, reader, heads, clock, random }),
     subscriptions: driver?.over(subscriptions) ?? subscriptions,
 
     async append(topic, records, options) {

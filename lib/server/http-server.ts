@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
+import type { Bindings } from '../doors/http/door.ts';
 import { cannotListen } from './cannot-listen.ts';
 
 export interface HttpServer {
@@ -24,7 +25,8 @@ const LIMITS = {
 /** Rejects with what keeps it from listening: the port is taken, not allowed, or the address is not this machine's. */
 export async function listen(app: Hono, host: string, port: number): Promise<HttpServer> {
   const server = createAdaptorServer({
-    fetch: app.fetch,
+    // A Request has no room for the body of a GET, which some clients of the REST Proxy send.
+    fetch: (request, { incoming }) => app.fetch(request, { body: incoming } satisfies Bindings),
     serverOptions: {
       headersTimeout: LIMITS.headers,
       requestTimeout: LIMITS.request,

@@ -74,10 +74,12 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
   },
   fetch: {
     items: {
-      GetItem: ['meta', 'topics', 'partition', 'chunk'],
-      BatchGetItem: ['partition'],
+      GetItem: ['meta', 'topics', 'partition', 'chunk', 'group', 'lease'],
+      BatchGetItem: ['partition', 'group'],
       Query: ['topics', 'partition', 'groups', 'group'],
-      PutItem: ['meta'],
+      PutItem: ['meta', 'groups', 'group'],
+      UpdateItem: ['group', 'lease'],
+      DeleteItem: ['group'],
     },
     objects: { GetObject: ['segments', 'compacted'] },
     bucket: ['ListBucket'],

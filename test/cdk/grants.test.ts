@@ -47,6 +47,21 @@ const MATRIX = `
   GET    /topics/:topic/partitions/:partition/offsets                           consume consumeTopic
   GET    /topics/:topic/partitions/:partition/records                           consume consumeTopic
 
+  POST   /consumers/:group                                                             consume
+  DELETE /consumers/:group/instances/:instance                                         consume
+  POST   /consumers/:group/instances/:instance/subscription                            consume
+  GET    /consumers/:group/instances/:instance/subscription                            consume
+  DELETE /consumers/:group/instances/:instance/subscription                            consume
+  POST   /consumers/:group/instances/:instance/assignments                             consume
+  GET    /consumers/:group/instances/:instance/assignments                             consume
+  DELETE /consumers/:group/instances/:instance/assignments                             consume
+  POST   /consumers/:group/instances/:instance/positions                               consume
+  POST   /consumers/:group/instances/:instance/positions/beginning                     consume
+  POST   /consumers/:group/instances/:instance/positions/end                           consume
+  POST   /consumers/:group/instances/:instance/offsets                                 consume
+  GET    /consumers/:group/instances/:instance/offsets                                 consume
+  GET    /consumers/:group/instances/:instance/records                                 consume
+
   GET    /v3/clusters                                                           admin consume consumeTopic produce produceTopic
   GET    /v3/clusters/:cluster                                                  admin consume
   GET    /v3/clusters/:cluster/brokers                                          admin consume

@@ -156,6 +156,30 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     recorder.by = 'gateway';
     await gateway.close();
 
+    // A consumer instance's life, and that of one to which partitions are assigned
+    const v2 = 'application/vnd.kafka.v2+json';
+    const consumer = async (config: object) => {
+      const { base_uri } = await must('fetch', 'POST', '/consumers/readers', config, v2);
+      return new URL(base_uri).pathname.replace('/prod', '');
+    };
+    const subscribed = await consumer({ 'auto.offset.reset': 'earliest' });
+    await must('fetch', 'POST', `${subscribed}/subscription`, { topics: ['orders'] }, v2);
+    await must('fetch', 'GET', `${subscribed}/records`);
+    await must('fetch', 'POST', `${subscribed}/offsets`);
+    await must('fetch', 'GET', `${subscribed}/offsets`);
+    await must('fetch', 'DELETE', subscribed);
+    const assigned = await consumer({});
+    await must('fetch', 'POST', `${assigned}/assignments`, { partitions: [{ topic: 'orders', partition: 0 }] }, v2);
+    await must(
+      'fetch',
+      'POST',
+      `${assigned}/positions`,
+      { offsets: [{ topic: 'orders', partition: 0, offset: 1 }] },
+      v2,
+    );
+    await must('fetch', 'POST', `${assigned}/offsets`, { offsets: [{ topic: 'orders', partition: 0, offset: 1 }] }, v2);
+    await must('fetch', 'DELETE', assigned);
+
     // Reads: tail, pages, chunks, segments, by time; lists, groups and lags
     for (const path of [
       '/',

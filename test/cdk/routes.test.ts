@@ -45,7 +45,9 @@ describe('the routes of the API', () => {
 
     expect(served.length).toBeGreaterThan(40);
     for (const { method, path } of served) {
-      const expected = method === 'GET' ? 'fetch' : method === 'POST' && PRODUCES.test(path) ? 'produce' : 'admin';
+      const isConsumer = path.startsWith('/consumers/');
+      const expected =
+        method === 'GET' || isConsumer ? 'fetch' : method === 'POST' && PRODUCES.test(path) ? 'produce' : 'admin';
       expect([method, path, functionFor(method, path)]).toEqual([method, path, expected]);
       if (method === 'GET') expect(['HEAD', path, functionFor('HEAD', path)]).toEqual(['HEAD', path, 'fetch']);
     }

@@ -7,6 +7,7 @@ import { deletionContract } from './catalog/deletion.ts';
 import { floorContract } from './catalog/floor.ts';
 import { groupsContract } from './catalog/groups.ts';
 import { idempotenceContract } from './catalog/idempotence.ts';
+import { instancesContract } from './catalog/instances.ts';
 import { leasesContract } from './catalog/leases.ts';
 import { lookupContract } from './catalog/lookup.ts';
 import { membershipsContract } from './catalog/memberships.ts';
@@ -43,6 +44,7 @@ const PARTS = {
   groups: groupsContract,
   leases: leasesContract,
   memberships: membershipsContract,
+  instances: instancesContract,
   subscriptions: subscriptionsContract,
 };
 

@@ -248,6 +248,7 @@ export function createNetwork({ clock, dice, trace, count }: NetworkDeps): Netwo
       groups: remote(process, 'groups', inner.groups),
       leases: remote(process, 'leases', inner.leases),
       memberships: remote(process, 'memberships', inner.memberships),
+      instances: remote(process, 'instances', inner.instances),
       producers: remote(process, 'producers', inner.producers),
       subscriptions: remote(process, 'subscriptions', inner.subscriptions),
       // The stores outlive the process.

@@ -42,7 +42,7 @@ export function list(c: Context, door: Door, before: string, items: string[], af
 }
 
 /** Bytes of an answer that are none of its records. */
-const FRAME = 1024;
+export const FRAME = 1024;
 
 /** Bytes of the text inside a JSON string. */
 export function bytesInJson(text: string): number {

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { Door } from './door.ts';
+import { bindingsOf, type Door } from './door.ts';
 import { ENCODINGS } from './encodings.ts';
 import { bodyTooLarge, HttpProblem } from './errors.ts';
 
@@ -60,10 +60,21 @@ function received(door: Door, body: Promise<Uint8Array>): Promise<Uint8Array> {
   });
 }
 
-async function readChunks(c: Context, limit: number): Promise<Uint8Array> {
+/** What came with a GET, for the addresses of others that want it so; nothing as a rule. */
+export async function bodyOfGet(c: Context, door: Door): Promise<Uint8Array> {
+  const { body } = bindingsOf(c);
+  if (!body) return new Uint8Array();
+  return received(door, gathered(body, door.limits.maxBodyBytes));
+}
+
+function readChunks(c: Context, limit: number): Promise<Uint8Array> {
+  return gathered(c.req.raw.body ?? [], limit);
+}
+
+async function gathered(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > limit) throw bodyTooLarge(limit);
     chunks.push(chunk);

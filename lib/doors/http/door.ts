@@ -36,6 +36,8 @@ export interface Bindings {
   basePath?: string;
   /** When it aborts, what waits or streams ends with what it has. */
   enough?: AbortSignal;
+  /** The body of a GET, which a Request has no room for. */
+  body?: AsyncIterable<Uint8Array>;
 }
 
 export const bindingsOf = (c: Context): Bindings => (c.env as Bindings | undefined) ?? {};

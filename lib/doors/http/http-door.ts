@@ -129,5 +129,5 @@ const CLIENT_CLOSED = { status: 499 as StatusCode };
 
 function dialectOf(path: string): Dialect {
   if (path.startsWith('/v3/')) return 'v3';
-  return /^\/(topics|brokers)(\/|$)/.test(path) ? 'v2' : 'json';
+  return /^\/(topics|brokers|consumers)(\/|$)/.test(path) ? 'v2' : 'json';
 }

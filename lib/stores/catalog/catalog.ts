@@ -1,4 +1,5 @@
 import type { Groups } from './groups.ts';
+import type { Instances } from './instances.ts';
 import type { Leases } from './leases.ts';
 import type { Memberships } from './memberships.ts';
 import type { Partitions } from './partitions.ts';
@@ -22,6 +23,7 @@ export interface Catalog {
   readonly groups: Groups;
   readonly leases: Leases;
   readonly memberships: Memberships;
+  readonly instances: Instances;
   readonly producers: Producers;
   readonly subscriptions: Subscriptions;
   close(): Promise<void>;

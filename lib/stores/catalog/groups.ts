@@ -61,6 +61,6 @@ export interface Groups {
   /** Up to `limit` (default 1000) ids of groups that ever claimed, committed or kept something, sorting after `after`, in order. */
   list(options?: { after?: string; limit?: number }): Promise<string[]>;
 
-  /** Forgets the group, its offsets and what was kept. False when there is no such group. */
+  /** Forgets the group, its offsets, its instances and what was kept. False when there is no such group. */
   delete(group: string): Promise<boolean>;
 }

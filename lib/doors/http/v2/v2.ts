@@ -1,7 +1,7 @@
 /**
- * Confluent's REST Proxy, API v2: topics, partitions, brokers, produce by topic and by partition, and the stateless fetch.
+ * Confluent's REST Proxy, API v2: topics, partitions, brokers, produce by topic and by partition, the stateless fetch, and consumer instances.
  * https://docs.confluent.io/platform/current/kafka-rest/api.html#rest-proxy-v2. Left out: the Avro, Protobuf and JSON Schema
- * formats (there is no schema registry) and consumer instances. Added: `timestamp` and `headers` of a record.
+ * formats (there is no schema registry). Added: `timestamp` and `headers` of a record.
  */
 import { Hono } from 'hono';
 import { VarveError } from '../../../errors.ts';
@@ -9,6 +9,7 @@ import type { TopicDescription } from '../../../log/topics.ts';
 import { json } from '../answers.ts';
 import type { Door } from '../door.ts';
 import { partitionOf } from '../params.ts';
+import { consumers } from './consumers.ts';
 import { produce } from './produce.ts';
 import { fetchRecords } from './records.ts';
 
@@ -67,6 +68,8 @@ export function v2(door: Door): Hono {
   app.get('/topics/:topic/partitions/:partition/records', (c) =>
     fetchRecords(c, door, c.req.param('topic'), partitionOf(c)),
   );
+
+  app.route('/', consumers(door));
 
   return app;
 }

@@ -6,6 +6,7 @@ import { appender } from './append.ts';
 import type { Marks } from './attempt.ts';
 import { type Engine, insist } from './engine.ts';
 import { groups } from './groups.ts';
+import { instances } from './instances.ts';
 import { key } from './keys.ts';
 import { leases } from './leases.ts';
 import { memberships } from './memberships.ts';
@@ -53,6 +54,7 @@ export async function openCatalog(table: Table, { clock, random, mark = 'cancel'
     groups: groups(engine),
     leases: leases(engine),
     memberships: memberships(engine),
+    instances: instances(engine),
     producers: producers(engine),
     subscriptions: subscriptions(engine),
     async close() {

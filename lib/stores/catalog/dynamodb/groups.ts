@@ -147,7 +147,8 @@ export function groups(engine: Engine): Groups {
       // Asked before: of a deletion that is repeated nobody can say whether there was something to delete.
       const known = await obtain(engine, () => table.get(key.group(group), { consistent: true }));
       const keys: Key[] = [];
-      for await (const { pk, sk } of scan(engine, everyBucket(group)))
+      // Members sort before offsets.
+      for await (const { pk, sk } of scan(engine, { ...everyBucket(group), from: key.member(group, '').sk }))
         keys.push({ pk: pk as string, sk: sk as string });
       if (!known && keys.length === 0) return false;
       keys.push(key.groupState(group));

@@ -42,6 +42,7 @@ export const key = {
 
   group: (id: string): Key => ({ pk: GROUPS, sk: id }),
   groupState: (id: string): Key => ({ pk: `group#${id}`, sk: 'state' }),
+  member: (group: string, name: string): Key => ({ pk: `group#${group}`, sk: `member#${name}` }),
   offsets: (group: string, topicId: string, p: number): Key => ({
     pk: `group#${group}`,
     sk: `offsets#${topicId}#${Math.floor(p / BUCKET)}`,

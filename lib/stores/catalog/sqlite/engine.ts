@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../../errors.ts';
 import type { Groups } from '../groups.ts';
+import type { Instances } from '../instances.ts';
 import type { Leases } from '../leases.ts';
 import type { Memberships } from '../memberships.ts';
 import type { Producers } from '../producers.ts';
@@ -7,6 +8,7 @@ import type { Subscriptions } from '../subscriptions.ts';
 import type { Topics } from '../topics.ts';
 import { asVarveError, type Database } from './database.ts';
 import { openGroups } from './groups.ts';
+import { openInstances } from './instances.ts';
 import { openLeases } from './leases.ts';
 import { openMemberships } from './memberships.ts';
 import { openPartitions, type SyncPartitions } from './partitions.ts';
@@ -24,6 +26,7 @@ export interface Core {
   groups: Sync<Groups>;
   leases: Sync<Leases>;
   memberships: Sync<Memberships>;
+  instances: Sync<Instances>;
   producers: Sync<Producers>;
   subscriptions: Sync<Subscriptions>;
 }
@@ -60,6 +63,7 @@ export const EFFECTS = {
   },
   leases: { acquire: 'write', renew: 'write', release: 'write', get: 'read', last: 'read' },
   memberships: { get: 'read', begin: 'write', change: 'write', renew: 'write' },
+  instances: { get: 'read', list: 'read', swap: 'write' },
   producers: { allocate: 'write' },
   subscriptions: { put: 'write', list: 'read', delete: 'write', state: 'read', swap: 'write' },
 } as const satisfies { [Port in keyof Core]: Record<keyof Core[Port], 'read' | 'write'> };
@@ -100,6 +104,7 @@ export function engineOver(db: Database): Engine {
     groups: openGroups(db),
     leases: openLeases(db),
     memberships: openMemberships(db),
+    instances: openInstances(db),
     producers: openProducers(db),
     subscriptions: openSubscriptions(db),
   };

@@ -141,6 +141,7 @@ export function openGroups(db: Database): Sync<Groups> {
     delete(group) {
       db.run('DELETE FROM offsets WHERE group_id = ?', group);
       db.run('DELETE FROM group_states WHERE group_id = ?', group);
+      db.run('DELETE FROM instances WHERE group_id = ?', group);
       return db.run('DELETE FROM groups WHERE id = ?', group) > 0;
     },
   };

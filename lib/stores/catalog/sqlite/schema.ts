@@ -11,6 +11,14 @@ const GROUP_STATES = `CREATE TABLE group_states (
     state      BLOB NOT NULL          -- empty: nothing was kept yet
   ) STRICT, WITHOUT ROWID;`;
 
+const INSTANCES = `CREATE TABLE instances (
+    group_id TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    version  INTEGER NOT NULL,        -- rises with every change
+    state    TEXT NOT NULL,           -- JSON
+    PRIMARY KEY (group_id, name)
+  ) STRICT, WITHOUT ROWID;`;
+
 const SUBSCRIPTIONS = `CREATE TABLE subscriptions (
     topic    TEXT NOT NULL,
     name     TEXT NOT NULL,
@@ -125,6 +133,8 @@ const TABLES = `
 
   ${GROUP_STATES}
 
+  ${INSTANCES}
+
   ${SUBSCRIPTIONS}
 
   CREATE TABLE leases (
@@ -187,6 +197,7 @@ export function openDatabase(path: string, clusterId: string): Database {
         db.exec(COUNT_BYTES);
       if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'group_states'") === undefined) db.exec(GROUP_STATES);
       if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'subscriptions'") === undefined) db.exec(SUBSCRIPTIONS);
+      if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'instances'") === undefined) db.exec(INSTANCES);
       if (db.get("SELECT 1 FROM pragma_table_info('leases') WHERE name = 'members'") === undefined)
         db.exec(SHARE_LEASES);
     }

@@ -46,6 +46,7 @@ export function catalogOver(transport: Transport, clock: Clock): Catalog {
     groups: remote(requests, 'groups'),
     leases: remote(requests, 'leases'),
     memberships: remote(requests, 'memberships'),
+    instances: remote(requests, 'instances'),
     producers: remote(requests, 'producers'),
     subscriptions: remote(requests, 'subscriptions'),
     close: () => requests.close(),
