@@ -137,11 +137,23 @@ function letterOf(
     partition,
     firstOffset: first.offset,
     lastOffset: last.offset,
+    offsets: rangesOf(records.map(({ offset }) => offset)),
     firstTimestamp: first.timestamp,
     lastTimestamp: last.timestamp,
     records: records.length,
     invocations,
   };
+}
+
+/** At most 170 KB for as many records as a batch has: SNS and SQS take 256. */
+function rangesOf(offsets: readonly number[]): string {
+  const ranges: [first: number, last: number][] = [];
+  for (const offset of offsets) {
+    const range = ranges.at(-1);
+    if (range && range[1] === offset - 1) range[1] = offset;
+    else ranges.push([offset, offset]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join();
 }
 
 /** As many of the first records as are so. */

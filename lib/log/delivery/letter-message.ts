@@ -22,6 +22,7 @@ export function letterMessage({ target, group, name }: Subscription, letter: Dea
           partition,
           firstRecordOffset: String(letter.firstOffset),
           lastRecordOffset: String(letter.lastOffset),
+          offsets: letter.offsets,
           firstRecordTimestamp: time(letter.firstTimestamp),
           lastRecordTimestamp: time(letter.lastTimestamp),
         },

@@ -24,6 +24,8 @@ export interface DeadLetter {
   partition: number;
   firstOffset: number;
   lastOffset: number;
+  /** Which of those between them were given up, such as `17,19-23`: others were passed over, or delivered. */
+  offsets: string;
   /** Milliseconds since the epoch. */
   firstTimestamp: number;
   lastTimestamp: number;

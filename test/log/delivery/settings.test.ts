@@ -233,6 +233,16 @@ describe('what the settings promise', () => {
     expect(await town.committed()).toBe(8);
   });
 
+  it('a batch of filtered records that is given up is named without those that were passed over', async () => {
+    const filters = [JSON.stringify({ value: [{ 'anything-but': ['3', '5'] }] })];
+    town = await openTown({ filters, retryAttempts: 0, onFailure: 'queue' }, fail);
+
+    await town.append(numbered(8));
+    await town.settle();
+
+    expect(town.letters).toMatchObject([{ firstOffset: 0, lastOffset: 7, offsets: '0-2,4,6-7', records: 6 }]);
+  });
+
   it('what cannot be told of is not passed over', async () => {
     let refusals = 0;
     town = await openTown({ retryAttempts: 0, onFailure: 'queue' }, failAt(0), {
