@@ -11,6 +11,11 @@ import { filter } from './filter.ts';
 import { join } from './join.ts';
 
 export interface StreamsProps extends StackProps {
+  /**
+   * Of all topics: what comes out of a partition goes to the same one.
+   * @default 4
+   */
+  readonly partitions?: number;
   /** @default RemovalPolicy.RETAIN */
   readonly removalPolicy?: RemovalPolicy;
   /**
@@ -20,23 +25,17 @@ export interface StreamsProps extends StackProps {
   readonly logUrl?: (log: EventLog) => string;
 }
 
-/** What comes out of a partition goes to the same one: all topics have as many. */
-const PARTITIONS = 4;
-
 /** A log, and a function for each processor that gets the records of its topics. */
 export class Streams extends Stack {
   readonly log: EventLog;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { removalPolicy = RemovalPolicy.RETAIN, logUrl, ...props }: StreamsProps = {},
-  ) {
+  constructor(scope: Construct, id: string, options: StreamsProps = {}) {
+    const { partitions = 4, removalPolicy = RemovalPolicy.RETAIN, logUrl, ...props } = options;
     super(scope, id, props);
     this.log = new EventLog(this, 'Log', { removalPolicy });
     const topics = new Map<string, Topic>();
     const topicOf = (name: string): Topic => {
-      const topic = topics.get(name) ?? this.log.addTopic(name, { partitions: PARTITIONS });
+      const topic = topics.get(name) ?? this.log.addTopic(name, { partitions });
       topics.set(name, topic);
       return topic;
     };

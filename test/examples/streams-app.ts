@@ -4,6 +4,8 @@ import { Streams } from '../../examples/streams/stack.ts';
 
 const { VARVE_STACK = '', AWS_ENDPOINT_URL } = process.env;
 const stack = new Streams(new App(), VARVE_STACK, {
+  // Each that is delivered at the same time starts processes here.
+  partitions: 2,
   removalPolicy: RemovalPolicy.DESTROY,
   logUrl: ({ api }) => `${AWS_ENDPOINT_URL}/_aws/execute-api/${api.apiId}/prod`,
 });

@@ -5,8 +5,8 @@ import { localstack } from '../support/localstack.ts';
 import { poll } from '../support/poll.ts';
 
 const DEPLOY_MS = 300_000;
-const PARTITIONS = 4;
-const ORDERS = 120;
+const PARTITIONS = 2;
+const ORDERS = 150;
 const SHOPS = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 describe('the processors of examples/streams, deployed by the CDK', () => {
@@ -55,8 +55,8 @@ describe('the processors of examples/streams, deployed by the CDK', () => {
     await caughtUp('join', 'shops');
 
     // When
-    for (let at = 0; at < ORDERS; at += 20) {
-      const orders = Array.from({ length: 20 }, (_, i) => ({ id: `${at + i}`, cents: (at + i) * 100 }));
+    for (let at = 0; at < ORDERS; at += 50) {
+      const orders = Array.from({ length: 50 }, (_, i) => ({ id: `${at + i}`, cents: (at + i) * 100 }));
       await client.append(
         'orders',
         orders.map((value, i) => ({ key: SHOPS[i % SHOPS.length]!, value })),
