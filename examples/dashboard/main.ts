@@ -11,7 +11,8 @@ const PROCESSORS = ['average', 'filter', 'join'];
 /** Milliseconds that the log may be away until the page says so. */
 const PATIENCE = 4_000;
 const DRAW_EVERY = 500;
-const LOOK_EVERY = 3_000;
+/** Behind API Gateway every request is paid for. */
+const LOOK_EVERY = { events: 3_000, polls: 15_000 };
 
 // The page's own server passes requests on to the log (config.ts), so that no key of an API is ever in the page.
 const address = import.meta.env.VARVE_URL;
@@ -52,7 +53,7 @@ const look = createProgress(log, PROCESSORS, () => performance.now());
 
 async function showProgress(): Promise<void> {
   if (!document.hidden) showPartitions(await look());
-  setTimeout(showProgress, LOOK_EVERY);
+  setTimeout(showProgress, LOOK_EVERY[log.following]);
 }
 
 setInterval(draw, DRAW_EVERY);

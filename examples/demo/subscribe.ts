@@ -15,17 +15,20 @@ export async function subscribe(
   group: string,
   handler: (event: SelfManagedKafkaEvent) => Promise<void>,
 ): Promise<() => Promise<void>> {
+  let ended = false;
   const served = await serveFunction(async (text) => {
     try {
       await handler(JSON.parse(text));
     } catch (error) {
-      console.error(`${group}: ${error instanceof Error ? error.message : error}`);
+      // Ctrl+C ends the state's engine, too.
+      if (!ended) console.error(`${group}: ${error instanceof Error ? error.message : error}`);
       throw error;
     }
     return 'null';
   });
   await log.subscriptions.put(topic, group, { group, target: served.url, target_timeout: TIMEOUT });
   return async () => {
+    ended = true;
     await log.subscriptions.delete(topic, group);
     await served.close(TIMEOUT);
   };
