@@ -69,7 +69,7 @@ export async function attempt(
     return later({ ...stays, refused: refused + 1, after, why: 'missing' });
   }
   if (invocation.status === 'unknown') {
-    return later({ ...stays, busy: true, after: subscription.targetTimeout + UNKNOWN_MS, why: 'unknown' });
+    return later({ ...stays, busy: true, after: unansweredFor(subscription), why: 'unknown' });
   }
   const at =
     invocation.status === 'failed'
@@ -118,6 +118,11 @@ export async function attempt(
     }
     return { done: at + lost.length, delivered: at, given };
   }
+}
+
+/** Milliseconds after which an invocation that was not answered must be over. */
+export function unansweredFor({ targetTimeout }: Subscription): number {
+  return targetTimeout + UNKNOWN_MS;
 }
 
 function later(again: Retry): Attempt {

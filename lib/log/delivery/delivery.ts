@@ -7,7 +7,7 @@ import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
 import type { DeliveryOf, DeliveryState, Subscription } from '../../stores/catalog/subscriptions.ts';
 import type { Heads } from '../heads.ts';
 import type { Reader } from '../reader.ts';
-import type { Why } from './attempt.ts';
+import { unansweredFor, type Why } from './attempt.ts';
 import { logLane } from './lane.ts';
 import type { DeadLetter, DeliveryMessage, OnFailure, Queue, Target } from './ports.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
@@ -226,6 +226,8 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
 
       let { progress } = taken;
       let stopped: 'time' | 'lost' | undefined;
+      /** Until then an invocation may run that was not answered: for where its share's progress is not kept. */
+      let busyUntil = 0;
       const later = async (after: number) => {
         const due = clock.now() + after;
         if (!(await change(of, (state) => states.requeue(state, run, due, progress)))) return end('lost');
@@ -252,7 +254,9 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
           // Whoever was frozen since it asked may have lost the partition: it asks again.
           if (clock.now() + subscription.targetTimeout > until) return { status: 'unavailable' as const };
           report.invocations += 1;
-          return target(...args);
+          const invocation = await target(...args);
+          if (invocation.status === 'unknown') busyUntil = clock.now() + unansweredFor(subscription);
+          return invocation;
         },
       };
 
@@ -265,6 +269,7 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
           if (done.why) report.why = done.why;
           if (done.status === 'stopped') return stopped === 'lost' ? end('lost') : later(0);
           if (done.status === 'waits') return later(done.after);
+          if (done.status === 'moved' && busyUntil > clock.now()) return later(busyUntil - clock.now());
           if (done.status !== 'empty') continue;
           const released = await change(of, (state) => states.release(state, run));
           if (!released) return end('lost');
@@ -280,7 +285,7 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
           return end('over');
         }
         // What the stores refuse now they may take later.
-        return await later(FAILED_MS);
+        return await later(Math.max(FAILED_MS, busyUntil - clock.now()));
       }
     },
   };

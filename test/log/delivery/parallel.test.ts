@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Handler, openTown, type Town } from './town.ts';
+import { type Handler, openTown, type Town, UNKNOWN } from './town.ts';
 
 let town: Town | undefined;
 afterEach(() => town?.close());
@@ -106,6 +106,37 @@ describe('several batches of a partition at a time', () => {
     const again = town.seen.slice(before).flatMap(({ offsets }) => offsets);
     expect(sorted([...new Set(again)])).toEqual(range(10, 59));
     expect(await town.committed()).toBe(60);
+  });
+
+  it('wait for an invocation that was not answered, though the store failed as the others were committed', async () => {
+    // Given an invocation of which nobody knows whether it still runs, and a commit that fails
+    let fails = false;
+    let unknown: number[] | undefined;
+    const once: Handler = (offsets) => {
+      if (unknown || !offsets.includes(7)) return undefined;
+      unknown = offsets;
+      fails = true;
+      return UNKNOWN;
+    };
+    town = await openTown({ parallelizationFactor: 4, batchSize: 5, targetTimeout: 60_000 }, once, {
+      groups: (inner) => ({
+        ...inner,
+        async advance(...args) {
+          if (!fails) return inner.advance(...args);
+          fails = false;
+          throw new Error('the store fails');
+        },
+      }),
+    });
+
+    // When
+    await town.append(keyed(40));
+    await town.settle();
+
+    // Then it was over by the time that its records came again
+    const [first, second] = town.seen.filter(({ offsets }) => offsets.includes(7));
+    expect(second!.at - first!.at).toBeGreaterThan(60_000);
+    expect(await town.committed()).toBe(40);
   });
 
   it('have records without keys spread over them', async () => {

@@ -5,6 +5,7 @@ import type { DeadLetter, DeliveryMessage, Invocation } from '../../../lib/log/d
 import type { SubscribeOptions } from '../../../lib/log/delivery/subscriptions.ts';
 import { createLog, type LogDeps } from '../../../lib/log/log.ts';
 import { embeddedPrices } from '../../../lib/log/placement.ts';
+import type { Catalog } from '../../../lib/stores/catalog/catalog.ts';
 import { openSqlite } from '../../../lib/stores/catalog/sqlite/sqlite.ts';
 import { openMemory } from '../../../lib/stores/objects/memory.ts';
 import { createClock, type VirtualClock } from '../../simulation/clock.ts';
@@ -23,6 +24,7 @@ export interface Seen {
 export type Handler = (offsets: number[], event: KafkaEvent) => unknown | Promise<unknown>;
 
 export const UNAVAILABLE: Invocation = { status: 'unavailable' };
+export const UNKNOWN: Invocation = { status: 'unknown' };
 export const MISSING: Invocation = { status: 'missing' };
 
 /** A log whose records are delivered, in a time of its own: what waits for minutes there takes none here. */
@@ -53,12 +55,22 @@ export const TOPIC = 'orders';
 export async function openTown(
   settings: Partial<SubscribeOptions>,
   handler: Handler,
-  { partitions = 1, tell }: { partitions?: number; tell?: (letter: DeadLetter) => void } = {},
+  {
+    partitions = 1,
+    tell,
+    groups = (inner) => inner,
+  }: {
+    partitions?: number;
+    tell?: (letter: DeadLetter) => void;
+    /** Between the log and the offsets of its groups. */
+    groups?: (inner: Catalog['groups']) => Catalog['groups'];
+  } = {},
 ): Promise<Town> {
   const clock = createClock();
   const random = createDice(7).bytes;
+  const catalog = await openSqlite({ path: ':memory:', clock, random });
   const deps: LogDeps = {
-    catalog: await openSqlite({ path: ':memory:', clock, random }),
+    catalog: { ...catalog, groups: groups(catalog.groups) },
     objects: openMemory(),
     clock,
     random,
@@ -98,7 +110,7 @@ export async function openTown(
       seen.push({ at: clock.monotonic(), partition: Number(name.split('-').at(-1)), offsets, event });
       try {
         const answer = await handler(offsets, event);
-        const refused = [UNAVAILABLE, MISSING].find((one) => one === answer);
+        const refused = [UNAVAILABLE, MISSING, UNKNOWN].find((one) => one === answer);
         return refused ?? { status: 'returned', answer };
       } catch {
         return { status: 'failed' };
