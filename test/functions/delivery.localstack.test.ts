@@ -115,6 +115,46 @@ describe.concurrent('functions that subscribe to topics, deployed by the CDK', (
   );
 
   it(
+    'get what their filters let through, and no more; a bucket gets a record that they cannot handle',
+    async () => {
+      // When
+      await append('filtered', [{ keep: 1 }, { keep: 2 }, 'throw', 'other', { keep: 1 }]);
+      await trials.caughtUp('filtered');
+      const { name, letter } = await trials.kept();
+
+      // Then
+      const seen = await trials.seen('filtered');
+      expect(offsetsOf(seen)).toEqual([[0, 2, 4], [0, 2], [0], [2, 4], [2], [4]]);
+      expect(name).toMatch(/^aws\/lambda\/[0-9a-f]{12}-filtered\/filtered-0\/\d{4}\//);
+      const { records } = JSON.parse(letter.payload);
+      expect(records['filtered-0']).toMatchObject([{ offset: 2, value: Buffer.from('"throw"').toString('base64') }]);
+      expect(letter.requestContext).toMatchObject({ condition: 'RetryAttemptsExhausted', approximateInvokeCount: 1 });
+    },
+    TRIAL_MS,
+  );
+
+  it(
+    'get several batches of a partition at a time, those of a key in order',
+    async () => {
+      // When
+      const keys = range(0, 10).map((i) => `customer-${i}`);
+      const records = range(0, 200).map((n) => ({ key: keys[n % 10]!, value: { key: keys[n % 10], n }, partition: 0 }));
+      await trials.client.append('parallel', records);
+      await trials.caughtUp('parallel');
+
+      // Then
+      const seen = (await trials.seen('parallel')).flatMap(({ values }) => values as { key: string; n: number }[]);
+      for (const [i, key] of keys.entries()) {
+        const firsts = new Set(seen.flatMap((one) => (one.key === key ? [one.n] : [])));
+        expect([key, [...firsts]]).toEqual([key, range(0, 20).map((turn) => turn * 10 + i)]);
+      }
+      const invoked = (await trials.seen('parallel')).map(({ offsets }) => offsets);
+      expect(invoked.some((offsets) => offsets.at(-1)! - offsets[0]! >= offsets.length)).toBe(true);
+    },
+    TRIAL_MS,
+  );
+
+  it(
     'may be consumers of Powertools',
     async () => {
       const records = [

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { App, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { S3OnFailureDestination, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { buildSync } from 'esbuild';
 import { EventLog } from '../../../cdk/event-log.ts';
@@ -20,6 +21,7 @@ const stack = new Stack(app, process.env.VARVE_STACK!);
 const log = new EventLog(stack, 'Log', { auth: 'none', removalPolicy: RemovalPolicy.DESTROY });
 log.addTopic('seen');
 const dead = new sqs.Queue(stack, 'Dead');
+const kept = new s3.Bucket(stack, 'GivenUp', { removalPolicy: RemovalPolicy.DESTROY });
 
 function functionOf(id: string, file: string, timeout: Duration, code = 'only'): lambda.Function {
   const folder = join(app.outdir, id);
@@ -70,6 +72,17 @@ topic('orders', 8, handles, { ...from, batchSize: 500 });
 topic('ends', 3, ends, from);
 topic('poison', 1, handles, { ...from, bisectBatchOnError: true });
 topic('reports', 3, handles, { ...from, reportBatchItemFailures: true });
+topic('filtered', 1, handles, {
+  ...from,
+  retryAttempts: 0,
+  bisectBatchOnError: true,
+  filters: [
+    lambda.FilterCriteria.filter({ value: { keep: lambda.FilterRule.isEqual(1) } }),
+    lambda.FilterCriteria.filter({ value: lambda.FilterRule.beginsWith('"throw') }),
+  ],
+  onFailure: new S3OnFailureDestination(kept as s3.Bucket & s3.IBucket),
+});
+topic('parallel', 1, handles, { ...from, parallelizationFactor: 4, batchSize: 20 });
 topic('typed', 1, powertools);
 topic('grows', phase === 1 ? 2 : 8, changes);
 topic('again', 1, phase === 2 ? undefined : changes, { startingPosition: LATEST });
@@ -86,6 +99,7 @@ const outputs = {
   BucketName: log.bucket.bucketName,
   TableName: log.table.tableName,
   DeadLetters: dead.queueUrl,
+  Kept: kept.bucketName,
   DeliverLog: log.delivery.deliver!.logGroup.logGroupName,
 };
 for (const [name, value] of Object.entries(outputs)) new CfnOutput(stack, name, { value });

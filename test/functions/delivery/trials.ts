@@ -1,3 +1,4 @@
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type LocalstackLog, localstackLog } from '../../../lib/testing/localstack.ts';
 import { type CdkStack, cdkStack } from '../../support/cdk-stack.ts';
@@ -36,6 +37,8 @@ export interface Trials extends LocalstackLog {
   caughtUp(topic: string, timeout?: number): Promise<void>;
   /** Resolves when the queue was told so many times of records of the topic. */
   letters(topic: string, count: number): Promise<Letter[]>;
+  /** Resolves when the bucket holds an object with records that were given up: its name and what is in it. */
+  kept(): Promise<{ name: string; letter: Letter & { payload: string } }>;
   runs(): Promise<Run[]>;
 }
 
@@ -73,9 +76,10 @@ const EVERY_MS = 1_000;
 
 export async function deployTrials(): Promise<Trials> {
   const stack = await cdkStack('test/functions/delivery/app.ts', 'Delivery');
-  const { DeadLetters: QueueUrl, DeliverLog: group } = await stack.deploy();
+  const { DeadLetters: QueueUrl, DeliverLog: group, Kept: Bucket } = await stack.deploy();
   const deployed = await localstackLog({ outputs: stack.outputs, endpoint: localstack.endpoint });
   const sqs = new SQSClient(localstack);
+  const s3 = new S3Client({ ...localstack, forcePathStyle: true });
   const letters = new Map<string, Letter>();
 
   async function receive(): Promise<void> {
@@ -88,6 +92,7 @@ export async function deployTrials(): Promise<Trials> {
 
   async function close(): Promise<void> {
     sqs.destroy();
+    s3.destroy();
     await deployed.close();
     await stack.remove();
   }
@@ -116,6 +121,15 @@ export async function deployTrials(): Promise<Trials> {
         return found.length >= count ? found : undefined;
       };
       return poll(`${count} dead letters of ${topic}`, CAUGHT_UP_MS, ask, EVERY_MS);
+    },
+    kept() {
+      const ask = async () => {
+        const { Contents: [found] = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+        if (!found?.Key) return undefined;
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: found.Key }));
+        return { name: found.Key, letter: JSON.parse(await Body!.transformToString()) };
+      };
+      return poll('an object with records that were given up', CAUGHT_UP_MS, ask, EVERY_MS);
     },
     async runs() {
       const lines = await logLines(deployed.endpoint, group!);
