@@ -76,9 +76,10 @@ export async function readPlaces(
 
   for (;;) {
     const seen = await lookUps.map(places, look);
-    for (const [i, one] of seen.entries()) {
-      if (one) places[i] = one.place;
-      if (one?.hasMore && !isFull) places[i] = await read(one.place, one.next);
+    for (let k = 0; k < places.length; k++) {
+      const i = (state.turn + k) % places.length;
+      const one = seen[i];
+      if (one) places[i] = one.hasMore && !isFull ? await read(one.place, one.next) : one.place;
     }
     const left = until - clock.monotonic();
     if (isFull || bytes >= Math.max(state.minBytes, 1) || left <= 0 || signal?.aborted) break;
@@ -87,6 +88,5 @@ export async function readPlaces(
     if (waiting.length > 0) await heads.wait(waiting, left, signal);
     else await sleep(clock, left, signal);
   }
-  // Each begins in its turn: no busy partition keeps a quiet one waiting.
-  return { ...state, places: [...places.slice(1), ...places.slice(0, 1)] };
+  return { ...state, places, turn: (state.turn + 1) % Math.max(places.length, 1) };
 }

@@ -31,6 +31,8 @@ export interface InstanceState extends Omit<InstanceOptions, 'name'> {
   /** The group's, under which its places were claimed; 0 before. */
   generation: number;
   places: readonly Place[];
+  /** Which of the places is the first of the next poll: no busy partition keeps a quiet one waiting. */
+  turn: number;
 }
 
 /** A partition that an instance reads, and where it is in it. */
@@ -47,7 +49,7 @@ export interface Place {
 }
 
 export function newInstance({ name: _, ...options }: InstanceOptions, now: number): InstanceState {
-  return { ...options, heard: now, isAssigned: false, topicsSeen: 0, generation: 0, places: [] };
+  return { ...options, heard: now, isAssigned: false, topicsSeen: 0, generation: 0, places: [], turn: 0 };
 }
 
 export function newPlace(topic: string, topicId: string, partition: number, committed: number | undefined): Place {
@@ -61,4 +63,31 @@ export function freed({ topics: _, pattern: __, ...state }: InstanceState): Inst
 
 export function placeKey({ topicId, partition }: Pick<Place, 'topicId' | 'partition'>): string {
   return `${topicId}#${partition}`;
+}
+
+type PrintedPlaces = [topic: string, topicId: string, places: [number, Place['next'], number, 1?][]][];
+
+/** As text. It is read and written with every poll, so what many places share is there once. */
+export function printInstance({ places, ...state }: InstanceState): string {
+  const byTopic = Map.groupBy(places, ({ topicId }) => topicId);
+  const printed: PrintedPlaces = [...byTopic].map(([topicId, own]) => [
+    own[0]!.topic,
+    topicId,
+    own.map(({ partition, next, committed, isSet }) =>
+      isSet ? [partition, next, committed, 1] : [partition, next, committed],
+    ),
+  ]);
+  return JSON.stringify({ ...state, places: printed });
+}
+
+export function parseInstance(text: string): InstanceState {
+  const { places, ...state } = JSON.parse(text) as Omit<InstanceState, 'places'> & { places: PrintedPlaces };
+  return {
+    ...state,
+    places: places.flatMap(([topic, topicId, own]) =>
+      own.map(([partition, next, committed, isSet]): Place => {
+        return { topic, topicId, partition, next, committed, isSet: isSet === 1 };
+      }),
+    ),
+  };
 }

@@ -13,6 +13,8 @@ import {
   newInstance,
   newPlace,
   type Place,
+  parseInstance,
+  printInstance,
 } from './instance-state.ts';
 
 export type { InstanceOptions } from './instance-state.ts';
@@ -62,13 +64,13 @@ export function createConsumerInstances(deps: InstanceDeps): ConsumerInstances {
   async function load(group: string, name: string): Promise<Found> {
     checkGroupId(group);
     const found = await instances.get(group, name);
-    const state = found && (JSON.parse(found.state) as InstanceState);
+    const state = found && parseInstance(found.state);
     if (!state || state.heard + IDLE_MS < clock.now()) throw unknownInstance(group, name);
     return { version: found.version, state };
   }
 
   async function save(group: string, name: string, { version }: Found, state: InstanceState): Promise<void> {
-    const text = JSON.stringify({ ...state, heard: clock.now() });
+    const text = printInstance({ ...state, heard: clock.now() });
     if (!(await instances.swap(group, name, version, text))) throw otherRequest(name);
   }
 
@@ -91,7 +93,7 @@ export function createConsumerInstances(deps: InstanceDeps): ConsumerInstances {
 
   async function removeIdle(group: string): Promise<void> {
     const all = await instances.list(group);
-    const idle = all.filter(({ state }) => (JSON.parse(state) as InstanceState).heard + IDLE_MS < clock.now());
+    const idle = all.filter(({ state }) => parseInstance(state).heard + IDLE_MS < clock.now());
     await Promise.all(idle.map(({ name, version }) => instances.swap(group, name, version, undefined)));
     if (all.length - idle.length < MAX_INSTANCES) return;
     throw new VarveError(
@@ -162,7 +164,9 @@ export function createConsumerInstances(deps: InstanceDeps): ConsumerInstances {
       checkGroupId(group);
       const name = options.name ?? `instance-${Buffer.from(random(9)).toString('base64url')}`;
       await removeIdle(group);
-      const text = JSON.stringify(newInstance(options, clock.now()));
+      // Its group is known from now on, and what there is of it forgotten with it.
+      await groups.claim(group, 0, []);
+      const text = printInstance(newInstance(options, clock.now()));
       if (await instances.swap(group, name, 0, text)) return name;
       throw new VarveError('INSTANCE_EXISTS', `The group "${group}" has an instance of this name: choose another.`);
     },
