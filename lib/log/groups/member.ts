@@ -99,24 +99,20 @@ function keepMember(
   }
 
   async function beat(): Promise<void> {
-    const asked = asks;
-    asks = [];
+    const asked = [...asks];
     const from = clock.monotonic();
-    try {
-      const found = await membership.beat(id, view);
-      if (!found) end.abort();
-      if (!found || end.signal.aborted) return resolveAll(asked);
-      rely(from);
-      const topics = await topicsIfDue(asked.some((one) => one.topics));
-      // What was given up is what that plan said.
-      const released = found.generation === view.generation && asked.some((one) => one.released);
-      const next = await membership.tend(id, found, { ...(topics && { topics }), released });
-      if (!end.signal.aborted) tell(next);
-      resolveAll(asked);
-    } catch (error) {
-      asks.unshift(...asked);
-      throw error;
-    }
+    const found = await membership.beat(id, view);
+    if (!found) end.abort();
+    if (!found || end.signal.aborted) return;
+    rely(from);
+    const topics = await topicsIfDue(asked.some((one) => one.topics));
+    // What was given up is what that plan said.
+    const released = found.generation === view.generation && asked.some((one) => one.released);
+    const next = await membership.tend(id, found, { ...(topics && { topics }), released });
+    if (end.signal.aborted) return;
+    asks = asks.filter((one) => !asked.includes(one));
+    tell(next);
+    resolveAll(asked);
   }
 
   async function run(): Promise<void> {
