@@ -58,7 +58,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
       prices: embeddedPrices,
       upkeep: UPKEEP,
       selfUpkeep: { clock: backgroundClock, ...(onUpkeep && { onRun: onUpkeep }) },
-      selfDelivery: { clock: backgroundClock, target: urlTarget, ...delivery },
+      selfDelivery: { clock: backgroundClock, target: (signal) => urlTarget(signal), ...delivery },
       ...(meter && { meter }),
       writer: { eager: true, ...writer },
       ...(cacheBytes !== undefined && { cacheBytes }),

@@ -2,22 +2,22 @@ import { request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';
 import type { Invocation, Target } from '../log/delivery/ports.ts';
 
-/** What an answer has on top of the function's own time: for the way there and back, and a process that has to be started. */
-const START_MS = 2_000;
+/** What an answer has on top of the function's own time: for an environment that has to be started first. */
+const START_MS = 10_000;
 /** Lambda's own limit of an answer. */
 const MAX_ANSWER_BYTES = 6_291_556;
 
 /**
  * Invokes a URL: posts the event as JSON. A 2xx is success, and its body, where that is JSON, the function's answer. Any other status,
  * a connection that breaks, and no answer within the function's time are failures. Where nobody listens it was not invoked. What is
- * under way when the signal aborts is `unknown`: it may still run.
+ * under way when the signal aborts is `unknown`: it may still run. `start`: milliseconds.
  */
-export function urlTarget(signal: AbortSignal): Target {
+export function urlTarget(signal: AbortSignal, start = START_MS): Target {
   return async ({ target, targetTimeout }, event) => {
     const url = URL.parse(target);
     const isOne = url?.protocol === 'http:' || url?.protocol === 'https:';
     if (!isOne || signal.aborted) return { status: 'unavailable' };
-    return post(url, JSON.stringify(event), targetTimeout + START_MS, signal);
+    return post(url, JSON.stringify(event), targetTimeout + start, signal);
   };
 }
 

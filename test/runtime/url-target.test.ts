@@ -21,7 +21,7 @@ async function serve(answer: RequestListener): Promise<string> {
 }
 
 function invoke(target: string, { signal = new AbortController().signal, targetTimeout = 20_000 } = {}) {
-  return urlTarget(signal)({ target, targetTimeout } as Subscription, event);
+  return urlTarget(signal, 10)({ target, targetTimeout } as Subscription, event);
 }
 
 /** A port where nobody listens. */
