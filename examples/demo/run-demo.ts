@@ -1,12 +1,10 @@
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type Client, connect, VarveError } from 'varve/client';
-import { startDynoxide } from '../../test/support/dynoxide.ts';
 import { type ServedDashboardOptions, serveDashboard } from '../dashboard/serve.ts';
 import { average } from '../streams/average.ts';
 import { filter } from '../streams/filter.ts';
 import { join } from '../streams/join.ts';
 import { handlerOf, type Processor } from '../streams/processor.ts';
-import { stateTable } from '../streams/state.ts';
+import { startLocalState } from './local-state.ts';
 import { ordersWithin, SHOPS } from './orders.ts';
 import { subscribe } from './subscribe.ts';
 
@@ -26,7 +24,6 @@ export interface Demo {
 const PARTITIONS = 4;
 const EVERY = 500;
 const STEP = 5_000;
-const TABLE = 'state';
 
 /** Orders that come in, the processors in this process with their state in an empty DynamoDB engine, and the page. */
 export async function runDemo({ url, rate, history, port, folder }: DemoOptions): Promise<Demo> {
@@ -40,23 +37,13 @@ export async function runDemo({ url, rate, history, port, folder }: DemoOptions)
     });
   }
 
-  const engine = await startDynoxide();
-  const dynamodb = new DynamoDBClient(engine.client);
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: TABLE,
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  );
-
+  const state = await startLocalState();
   const producer = log.producer();
   await producer.append(
     'shops',
     Object.entries(SHOPS).map(([key, value]) => ({ key, value })),
   );
-  const surroundings = { state: stateTable(dynamodb, TABLE), log };
+  const surroundings = { state: state.open(), log };
   const subscriptions = await Promise.all(
     processors.flatMap((processor) => {
       const handler = handlerOf(processor, () => surroundings);
@@ -83,8 +70,7 @@ export async function runDemo({ url, rate, history, port, folder }: DemoOptions)
       await Promise.allSettled(subscriptions.map((end) => end()));
       stop.abort();
       await page.close();
-      dynamodb.destroy();
-      await engine.stop();
+      await state.close();
     },
   };
 }

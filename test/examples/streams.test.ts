@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { type LocalState, startLocalState } from '../../examples/demo/local-state.ts';
 import { average } from '../../examples/streams/average.ts';
 import { filter } from '../../examples/streams/filter.ts';
 import { join } from '../../examples/streams/join.ts';
@@ -11,7 +12,6 @@ import { brokenFetch } from '../client/broken-fetch.ts';
 import { createDice, type Dice } from '../simulation/dice.ts';
 import { dynoxideMissing } from '../support/dynoxide.ts';
 import { deliverAtItsWorst, type Handler } from './redelivery.ts';
-import { type RunningState, startState } from './state-table.ts';
 
 const PARTITIONS = 3;
 const SHOPS = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -61,17 +61,17 @@ describe('what a processor makes of one record', () => {
 const skipped = dynoxideMissing ? ` (skipped: ${dynoxideMissing})` : '';
 describe.skipIf(dynoxideMissing)(`processors, and their state in DynamoDB${skipped}`, () => {
   let varve: RunningVarve;
-  let state: RunningState;
+  let state: LocalState;
 
   beforeEach(async () => {
-    [varve, state] = await Promise.all([startVarve(), startState()]);
+    [varve, state] = await Promise.all([startVarve(), startLocalState()]);
     const topics = ['orders', 'shops', 'large-orders', 'order-averages', 'enriched-orders'];
     await Promise.all(topics.map((topic) => varve.client.topics.create(topic, { partitions: PARTITIONS })));
   });
 
   afterEach(async () => {
     await varve.close();
-    await state[Symbol.asyncDispose]();
+    await state.close();
   });
 
   /** Orders of all shops, with times that go a little back and forth. */
