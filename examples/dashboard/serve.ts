@@ -14,7 +14,7 @@ export async function serveDashboard({ port, folder, ...options }: ServedDashboa
   const page = {
     ...config,
     configFile: false,
-    logLevel: 'warn',
+    logLevel: 'error',
     build: { outDir: folder, emptyOutDir: true },
   } as const;
   await build(page);

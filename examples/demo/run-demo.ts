@@ -32,9 +32,7 @@ export async function runDemo({ url, rate, history, port, folder }: DemoOptions)
   const log = connect(url, { signal });
   const processors = [filter, average, join] as Processor<unknown, unknown>[];
   for (const topic of new Set(processors.flatMap(({ topics, output }) => [...topics, output]))) {
-    await log.topics.create(topic, { partitions: PARTITIONS }).catch((error: unknown) => {
-      if (!(error instanceof VarveError) || error.code !== 'TOPIC_ALREADY_EXISTS') throw error;
-    });
+    await makeTopic(log, topic);
   }
 
   const state = await startLocalState();
@@ -73,6 +71,20 @@ export async function runDemo({ url, rate, history, port, folder }: DemoOptions)
       await state.close();
     },
   };
+}
+
+async function makeTopic(log: Client, topic: string): Promise<void> {
+  try {
+    await log.topics.create(topic, { partitions: PARTITIONS });
+  } catch (error) {
+    if (!(error instanceof VarveError) || error.code !== 'TOPIC_ALREADY_EXISTS') throw error;
+    const { partitions } = await log.topics.describe(topic);
+    if (partitions !== PARTITIONS) {
+      throw new Error(
+        `There is a topic ${topic} that has ${partitions} partitions, not ${PARTITIONS}: take another log.`,
+      );
+    }
+  }
 }
 
 async function caughtUp(log: Client, group: string, topic: string): Promise<void> {
