@@ -54,7 +54,7 @@ export class Streams extends Stack {
         timeout: Duration.seconds(30),
         environment: { STATE_TABLE: state.tableName, VARVE_URL: logUrl?.(this.log) ?? this.log.api.url },
       });
-      state.grantReadWriteData(fn);
+      state.grant(fn, 'dynamodb:BatchGetItem', 'dynamodb:PutItem');
       topicOf(output).grantProduce(fn);
       fn.addEventSource(
         new EventLogSource(this.log, {
