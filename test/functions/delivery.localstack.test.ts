@@ -195,7 +195,7 @@ describe.concurrent('functions that subscribe to topics, deployed by the CDK', (
       let over = false;
       let flowed = 0;
       const flow = (async () => {
-        for (; !over; await delay(500)) {
+        for (; !over; await delay(1_000)) {
           await trials.client.append('grows', [{ key: `${flowed}`, value: flowed }]);
           flowed += 1;
         }
@@ -208,7 +208,7 @@ describe.concurrent('functions that subscribe to topics, deployed by the CDK', (
       for (const partition of range(0, 8)) await append('grows', ['grown'], partition);
       over = true;
       await flow;
-      for (const topic of ['earliest', 'latest', 'timestamp', 'grows']) await trials.caughtUp(topic);
+      await Promise.all(['earliest', 'latest', 'timestamp', 'grows'].map((topic) => trials.caughtUp(topic)));
 
       // Then each begins where it was told
       const seen = async (topic: string) => (await trials.seen(topic)).flatMap(({ values }) => values);
