@@ -1,6 +1,6 @@
 /**
  * A stack of one log, and functions that get what is appended to its topics, each topic with settings and a group of its own, which has
- * the topic's name. VARVE_PHASE: 1 as it is made, 2 and 3 as it is changed.
+ * the topic's name. They note what they see in a topic `seen`, which is not the stack's. VARVE_PHASE: 1 as it is made, 2 and 3 as it is changed.
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { buildSync } from 'esbuild';
 import { EventLog } from '../../../cdk/event-log.ts';
 import { EventLogSource, type EventLogSourceProps } from '../../../cdk/event-log-source.ts';
+import type { Topic } from '../../../cdk/topic.ts';
 
 const { TRIM_HORIZON, LATEST, AT_TIMESTAMP } = lambda.StartingPosition;
 const phase = Number(process.env.VARVE_PHASE ?? 1);
@@ -19,7 +20,6 @@ const phase = Number(process.env.VARVE_PHASE ?? 1);
 const app = new App();
 const stack = new Stack(app, process.env.VARVE_STACK!);
 const log = new EventLog(stack, 'Log', { auth: 'none', removalPolicy: RemovalPolicy.DESTROY });
-log.addTopic('seen');
 const dead = new sqs.Queue(stack, 'Dead');
 const kept = new s3.Bucket(stack, 'GivenUp', { removalPolicy: RemovalPolicy.DESTROY });
 
@@ -53,27 +53,22 @@ const ends = functionOf('Ends', 'as-told', Duration.seconds(5));
 const changes = functionOf('Changes', 'as-told', Duration.seconds(30), phase === 1 ? 'before' : 'after');
 const powertools = functionOf('Powertools', 'powertools', Duration.seconds(30));
 
-/** A topic, and what gets its records: nothing, without a function. */
-function topic(
-  name: string,
-  partitions: number,
-  fn?: lambda.Function,
-  props: Partial<EventLogSourceProps> & Pick<EventLogSourceProps, 'startingPosition'> = {
-    startingPosition: TRIM_HORIZON,
-  },
+/** Has the function get a topic's records; of these settings only the first is required. */
+function deliver(
+  topic: string | Topic,
+  fn: lambda.Function,
+  props: Pick<EventLogSourceProps, 'startingPosition'> & Partial<EventLogSourceProps>,
 ): void {
-  const declared = log.addTopic(name, { partitions });
-  fn?.addEventSource(
-    new EventLogSource(log, { topics: [declared], group: name, onFailure: new SqsDlq(dead), ...props }),
-  );
+  const group = typeof topic === 'string' ? topic : topic.node.id;
+  fn.addEventSource(new EventLogSource(log, { topics: [topic], group, onFailure: new SqsDlq(dead), ...props }));
 }
 const from = { startingPosition: TRIM_HORIZON, retryAttempts: 1 };
-topic('orders', 8, handles, { ...from, batchSize: 500 });
-topic('ends', 3, ends, from);
-topic('poison', 1, handles, { ...from, bisectBatchOnError: true });
-topic('reports', 3, handles, { ...from, reportBatchItemFailures: true });
-topic('filtered', 1, handles, {
-  ...from,
+deliver(log.addTopic('orders', { partitions: 8 }), handles, { ...from, batchSize: 500 });
+deliver(log.addTopic('ends', { partitions: 3 }), ends, from);
+const reports = { reportBatchItemFailures: true, bisectBatchOnError: true };
+deliver(log.addTopic('reports', { partitions: 4 }), handles, { ...from, ...reports });
+deliver(log.addTopic('filtered'), handles, {
+  startingPosition: TRIM_HORIZON,
   retryAttempts: 0,
   bisectBatchOnError: true,
   filters: [
@@ -82,17 +77,18 @@ topic('filtered', 1, handles, {
   ],
   onFailure: new S3OnFailureDestination(kept as s3.Bucket & s3.IBucket),
 });
-topic('parallel', 1, handles, { ...from, parallelizationFactor: 4, batchSize: 20 });
-topic('typed', 1, powertools);
-topic('grows', phase === 1 ? 2 : 8, changes);
-topic('again', 1, phase === 2 ? undefined : changes, { startingPosition: LATEST });
-const added = phase === 1 ? undefined : changes;
-topic('earliest', 1, added);
-topic('latest', 1, added, { startingPosition: LATEST });
-topic('timestamp', 1, added, {
-  startingPosition: AT_TIMESTAMP,
-  startingPositionTimestamp: Number(process.env.VARVE_SINCE ?? 0),
-});
+deliver(log.addTopic('parallel'), handles, { ...from, parallelizationFactor: 4, batchSize: 20 });
+deliver(log.addTopic('typed'), powertools, from);
+deliver(log.addTopic('grows', { partitions: phase === 1 ? 2 : 8 }), changes, from);
+const again = log.addTopic('again');
+if (phase !== 2) deliver(again, changes, { startingPosition: LATEST });
+// Topics that are there before: the stack only names them.
+if (phase > 1) {
+  deliver('earliest', changes, from);
+  deliver('latest', changes, { startingPosition: LATEST });
+  const startingPositionTimestamp = Number(process.env.VARVE_SINCE);
+  deliver('timestamp', changes, { startingPosition: AT_TIMESTAMP, startingPositionTimestamp });
+}
 
 const outputs = {
   ApiUrl: log.api.url,

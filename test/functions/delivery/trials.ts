@@ -78,6 +78,7 @@ export async function deployTrials(): Promise<Trials> {
   const stack = await cdkStack('test/functions/delivery/app.ts', 'Delivery');
   const { DeadLetters: QueueUrl, DeliverLog: group, Kept: Bucket } = await stack.deploy();
   const deployed = await localstackLog({ outputs: stack.outputs, endpoint: localstack.endpoint });
+  await deployed.log.topics.create('seen', { partitions: 1 });
   const sqs = new SQSClient(localstack);
   const s3 = new S3Client({ ...localstack, forcePathStyle: true });
   const letters = new Map<string, Letter>();
