@@ -26,7 +26,10 @@ export function several(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
 
-export const PLACES = 'earliest, latest, an offset (with --partition), or a time: 2026-01-31T12:00:00Z or time:<ms>';
+const TIME = 'a time: 2026-01-31T12:00:00Z or time:<ms>';
+export const PLACES = `earliest, latest, an offset (with --partition), or ${TIME}`;
+/** Those that are one for all partitions. */
+export const COMMON_PLACES = `earliest, latest, or ${TIME}`;
 
 /** A place in a partition, for commander. */
 export function place(text: string): From {

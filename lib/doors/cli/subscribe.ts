@@ -5,7 +5,7 @@ import { VarveError } from '../../errors.ts';
 import type { FunctionServer } from '../../runtime/function-server.ts';
 import { clientOf } from './cli.ts';
 import { UsageError } from './exit-codes.ts';
-import { PLACES, place, several, whole } from './options.ts';
+import { COMMON_PLACES, place, several, whole } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Flags {
@@ -42,7 +42,7 @@ export function addSubscribe(program: Command, terminal: Terminal): void {
     .addOption(new Option('--target <url>', 'post the events there instead, as JSON').conflicts('module'))
     .option('--name <name>', "the subscription's; the group's without it")
     .option('--function-timeout <seconds>', 'how long an invocation may take', whole(1, 840), 30)
-    .option('--starting-position <place>', `where the group begins: ${PLACES}`, place, 'earliest')
+    .option('--starting-position <place>', `where the group begins: ${COMMON_PLACES}`, place, 'earliest')
     .option('--batch-size <count>', 'records of one invocation at most', whole(1))
     .option('--max-batching-window <seconds>', 'how long the first record waits for others', whole(0))
     .option('--retry-attempts <count>', 'tries after the first one, before a batch is given up; -1: no end', endless)
