@@ -32,6 +32,9 @@ const MATRIX = `
   POST   /api/topics/:topic/partitions/:partition/records                       produce produceTopic
   DELETE /api/topics/:topic/partitions/:partition/records                       admin
   POST   /api/producers                                                         produce produceTopic
+  GET    /api/topics/:topic/subscriptions                                      consume consumeTopic
+  PUT    /api/topics/:topic/subscriptions/:name
+  DELETE /api/topics/:topic/subscriptions/:name                                admin
   GET    /api/groups                                                            admin consume
   GET    /api/groups/:group/offsets                                             admin consume group
   PUT    /api/groups/:group/offsets                                             admin consume group
@@ -90,7 +93,7 @@ const MATRIX = `
 
 const ROWS = MATRIX.split('\n')
   .map((line) => line.trim().split(/\s+/))
-  .filter((words) => words.length > 2)
+  .filter((words) => words.length > 1)
   .map(([method, path, ...grants]) => ({ method: method!, path: path!, grants }));
 
 const GRANTS = ['admin', 'consume', 'consumeTopic', 'group', 'produce', 'produceTopic'] as const;
