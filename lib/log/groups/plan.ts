@@ -103,16 +103,17 @@ export function settled(plan: Plan, now: number): Plan {
   );
   const owned = new Map(ids.map((id) => [id, placesOf(plan, plan.members.get(id)!)]));
   const taken = new Set([...owned.values()].flat().map(nameOf));
+  const isFree = (place: Place) => !taken.has(nameOf(place));
 
   for (const [topic, able] of subscribers) {
     for (let partition = 0; partition < (plan.topics.get(topic)?.partitions ?? 0); partition++) {
-      if (taken.has(nameOf({ topic, partition }))) continue;
+      if (!isFree({ topic, partition })) continue;
       const poorest = able.reduce((a, b) => (owned.get(b)!.length < owned.get(a)!.length ? b : a));
       owned.get(poorest)!.push({ topic, partition });
     }
   }
 
-  const given = surplus(owned, subscribers);
+  const given = surplus(owned, subscribers, isFree);
   const members = ids.map((id): [string, PlannedMember] => {
     const before = plan.members.get(id)!;
     const gives = shares(given.get(id)!);
@@ -130,10 +131,18 @@ function placesOf(plan: Plan, { has, topics }: PlannedMember): Place[] {
     .filter(({ topic, partition }) => partition < (plan.topics.get(topic)?.partitions ?? 0));
 }
 
-/** What the rich are to give up, until nobody has two more than another who might have one of them. */
-function surplus(owned: ReadonlyMap<string, Place[]>, subscribers: ReadonlyMap<string, readonly string[]>) {
+/**
+ * What the rich are to give up, until nobody has two more than another who might have one of them. What is free, which nobody reads,
+ * is moved in `owned` at once: were it to be given up by who has just got it, it would come back to that one as often as it is.
+ */
+function surplus(
+  owned: ReadonlyMap<string, Place[]>,
+  subscribers: ReadonlyMap<string, readonly string[]>,
+  isFree: (place: Place) => boolean,
+) {
   const given = new Map([...owned.keys()].map((id) => [id, [] as Place[]]));
-  const left = new Map([...owned].map(([id, places]) => [id, places.toSorted(byPlace)]));
+  const freeLast = (a: Place, b: Place) => Number(isFree(a)) - Number(isFree(b)) || byPlace(a, b);
+  const left = new Map([...owned].map(([id, places]) => [id, places.toSorted(freeLast)]));
   const counts = new Map([...owned].map(([id, places]) => [id, places.length]));
 
   function step(): boolean {
@@ -145,7 +154,13 @@ function surplus(owned: ReadonlyMap<string, Place[]>, subscribers: ReadonlyMap<s
         const places = left.get(rich)!;
         const at = places.findLastIndex(({ topic }) => subscribers.get(topic)!.includes(poor));
         if (at < 0) continue;
-        given.get(rich)!.push(...places.splice(at, 1));
+        const [place] = places.splice(at, 1) as [Place];
+        if (isFree(place)) {
+          const had = owned.get(rich)!;
+          had.splice(had.indexOf(place), 1);
+          owned.get(poor)!.push(place);
+          left.get(poor)!.push(place);
+        } else given.get(rich)!.push(place);
         counts.set(rich, much - 1).set(poor, little + 1);
         return true;
       }
