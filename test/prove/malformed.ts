@@ -12,6 +12,7 @@ import {
 import type { Node } from '../../lib/doors/kafka/protocol/schema.ts';
 import { encodeBatch } from '../../lib/format/records/batch.ts';
 import { crc32c } from '../../lib/format/records/crc32c.ts';
+import { seeded } from '../support/random.ts';
 
 /** The topic that requests may write to and read; others that they name are not there, or theirs. */
 export const TARGET = 'target';
@@ -37,11 +38,29 @@ const BOMBS = [
   [4, zstdCompressSync(ZEROS, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })],
 ] as const;
 
+/** Batches as producers send them. They are made once: to compress one takes longer than all else that there is to a frame. */
+const SOUND = Array.from({ length: 500 }, (_, i) => {
+  const random = seeded(i);
+  const records = Array.from({ length: 1 + Math.floor(random() * 3) }, () => ({
+    key: null,
+    value: bytesOf(random, Math.floor(random() * 30)),
+    headers: [],
+    timestamp: Date.now(),
+  }));
+  return Buffer.from(encodeBatch(records, { compression: (['none', 'gzip', 'zstd'] as const)[i % 3]! }));
+});
+
+function bytesOf(random: Random, size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (let i = 0; i < size; i++) bytes[i] = Math.floor(random() * 256);
+  return bytes;
+}
+
 /** Repeats itself for the same numbers. */
 export function createMalformations(random: Random): Malformations {
   const below = (n: number) => Math.floor(random() * n);
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
-  const bytes = (size: number) => Buffer.from(Array.from({ length: size }, () => below(256)));
+  const bytes = (size: number) => bytesOf(random, size);
   function name(api: Api): string {
     if (random() < 0.5 && !DESTRUCTIVE.includes(api.name)) return TARGET;
     return random() < 0.5 ? `t${below(20)}` : pick(NAMES);
@@ -49,13 +68,7 @@ export function createMalformations(random: Random): Malformations {
 
   /** A batch as a producer sends it; or one that is not what it says, with a CRC that is right all the same. */
   function batch(): Uint8Array {
-    const records = Array.from({ length: 1 + below(3) }, () => ({
-      key: null,
-      value: bytes(below(30)),
-      headers: [],
-      timestamp: Date.now(),
-    }));
-    let made = Buffer.from(encodeBatch(records, { compression: pick(['none', 'gzip', 'zstd'] as const) }));
+    let made: Buffer = Buffer.from(pick(SOUND));
     const kind = random();
     if (kind < 0.3) return made;
     if (kind < 0.32) {
