@@ -28,6 +28,7 @@ function buildFunction(name: FunctionName, outdir: string): void {
     alias: {
       '@aws-sdk/credential-provider-node': path('../functions/credentials.ts'),
       '@smithy/core/event-streams': path('../functions/no-event-streams.ts'),
+      'mnemonist/lru-cache': path('../functions/endpoint-lru.ts'),
     },
     // Some packages are still CommonJS and require Node's own modules.
     banner: { js: "import{createRequire as requireFrom}from'node:module';const require=requireFrom(import.meta.url);" },

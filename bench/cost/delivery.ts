@@ -120,7 +120,7 @@ async function measureDelivery(laboratory: Laboratory, flow: Flow): Promise<Deli
       return { status: 'returned', answer: null };
     },
   };
-  const [notify, deliver] = [waker.delivery(around), deliverer.delivery(around)];
+  const [notify, deliver] = [await waker.delivery(around), await deliverer.delivery(around)];
   const records = Array.from({ length: Math.min(flow.records, CALL) }, () => ({
     partition: 0,
     value: new Uint8Array(RECORD).fill(120),

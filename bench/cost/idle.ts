@@ -108,7 +108,8 @@ export const sweepMonth = (everyMinutes: number, memoryMib: number) =>
     },
     async run(log) {
       const nobody = () => Promise.reject(new Error('nothing lags'));
-      await log.delivery({ queue: nobody, target: nobody, onFailure: nobody }).sweep();
+      const delivery = await log.delivery({ queue: nobody, target: nobody, onFailure: nobody });
+      await delivery.sweep();
     },
   });
 

@@ -216,7 +216,7 @@ export interface EventLog {
   consumer(options: ConsumerOptions): Consumer;
 
   /** Delivers records to the functions that subscribe to them, by what the caller gives it to invoke and to wake itself. */
-  delivery(options: DeliveryOptions): Delivery;
+  delivery(options: DeliveryOptions): Promise<Delivery>;
 
   /** Refuses new work, lets what was accepted become durable, then frees everything. Repeats have no effect. */
   close(): Promise<void>;

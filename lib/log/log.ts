@@ -9,9 +9,7 @@ import type { ObjectStore } from '../stores/objects/objects.ts';
 import { createAppender } from './appender.ts';
 import { createBatches, DEFAULT_CACHE_BYTES } from './batches.ts';
 import type { BrokerConfig } from './broker-config.ts';
-import { deadLetterTopic } from './delivery/dead-letter-topic.ts';
-import { createDelivery } from './delivery/delivery.ts';
-import { driveDelivery, type SelfDelivery } from './delivery/driver.ts';
+import type { StartDelivery } from './delivery/driver.ts';
 import { createSubscriptionAdmin } from './delivery/subscriptions.ts';
 import type {
   AppendedBatch,
@@ -54,7 +52,7 @@ export interface LogDeps {
   /** Does the upkeep by itself, as often as the broker's configuration says. `clock`: one whose timers let the process end. */
   selfUpkeep?: { clock: Clock; onRun?: (report: UpkeepReport) => void };
   /** Delivers by itself to who subscribes: for the only process that has the log. */
-  selfDelivery?: SelfDelivery;
+  selfDelivery?: StartDelivery;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -120,13 +118,8 @@ export function createLog(deps: LogDeps): EventLog {
   const upkeepRuns = new Set<Promise<UpkeepReport>>();
   const schedule = deps.selfUpkeep && startUpkeep(deps.selfUpkeep);
   const deliveryDeps = { catalog, reader, heads, clock, random };
-  const driver = deps.selfDelivery && startDelivery(deps.selfDelivery);
+  const driver = deps.selfDelivery?.(deliveryDeps, (...args) => log.append(...args));
   let closed: Promise<void> | undefined;
-
-  function startDelivery(given: SelfDelivery) {
-    const onFailure = deadLetterTopic((...args) => log.append(...args), clock.now);
-    return driveDelivery(deliveryDeps, { ...given, onFailure });
-  }
 
   function startUpkeep({ clock: timer, onRun }: NonNullable<LogDeps['selfUpkeep']>) {
     return every(timer, brokerConfig.retentionCheckInterval, async () => onRun?.(await runUpkeep()));
@@ -340,8 +333,10 @@ export function createLog(deps: LogDeps): EventLog {
       return createConsumer({ catalog, reader, heads, clock, random, closing: closing.signal }, options);
     },
 
-    delivery(options) {
+    async delivery(options) {
       open();
+      // Few deliver: a function that serves HTTP should not load it when it starts.
+      const { createDelivery } = await import('./delivery/delivery.ts');
       return createDelivery(deliveryDeps, options);
     },
 

@@ -2,7 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import { backgroundClock, systemClock } from '../clock.ts';
 import { systemRandom } from '../ids.ts';
 import { parseBrokerConfig } from '../log/broker-config.ts';
-import type { SelfDelivery } from '../log/delivery/driver.ts';
+import { type SelfDelivery, selfDelivery } from '../log/delivery/driver.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { createLog } from '../log/log.ts';
 import type { Meter } from '../log/meter.ts';
@@ -58,7 +58,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
       prices: embeddedPrices,
       upkeep: UPKEEP,
       selfUpkeep: { clock: backgroundClock, ...(onUpkeep && { onRun: onUpkeep }) },
-      selfDelivery: { clock: backgroundClock, target: (signal) => urlTarget(signal), ...delivery },
+      selfDelivery: selfDelivery({ clock: backgroundClock, target: (signal) => urlTarget(signal), ...delivery }),
       ...(meter && { meter }),
       writer: { eager: true, ...writer },
       ...(cacheBytes !== undefined && { cacheBytes }),

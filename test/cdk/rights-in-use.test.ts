@@ -266,7 +266,7 @@ describe.skipIf(dynoxideMissing !== undefined)('the rights of the functions', ()
     };
     recorder.by = 'subscriptions';
     const log = await openAws({ bucket: 'the-bucket', table: TABLE });
-    const answer = subscriptionResource(async () => ({ log, delivery: log.delivery(around) }));
+    const answer = subscriptionResource(async () => ({ log, delivery: await log.delivery(around) }));
     const subscription = { topic: 'orders', name: 'bills', group: 'bills', target: 'f', targetTimeout: 1_000 };
     const resource = (RequestType: CustomResourceEvent['RequestType'], startingPosition: unknown) => ({
       ...{ RequestType, ResponseURL: '', StackId: 'stack', RequestId: '1', LogicalResourceId: 'Bills' },

@@ -64,7 +64,7 @@ describe.skipIf(dynoxideMissing !== undefined)('a handler that charges orders, i
     const { handler } = await import('../../examples/idempotency/handler.ts');
     const delivered: string[][] = [];
     const messages: DeliveryMessage[] = [];
-    const delivery = log.delivery({
+    const delivery = await log.delivery({
       queue: async (message) => void messages.push(message),
       onFailure: async () => {},
       async target(_, event) {

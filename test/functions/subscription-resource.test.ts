@@ -39,7 +39,7 @@ describe('a subscription of a stack', () => {
     await opened.topics.create('orders', { partitions: 1 });
     const messages: DeliveryMessage[] = [];
     const delivered: number[] = [];
-    const delivery = opened.delivery({
+    const delivery = await opened.delivery({
       queue: async (message) => void messages.push(message),
       onFailure: async () => {},
       async target(_, { records }) {

@@ -2,7 +2,9 @@ import pLimit from 'p-limit';
 import type { Clock } from '../../clock.ts';
 import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
 import type { Subscription } from '../../stores/catalog/subscriptions.ts';
+import type { EventLog } from '../event-log.ts';
 import { every } from '../upkeep/schedule.ts';
+import { deadLetterTopic } from './dead-letter-topic.ts';
 import { createDelivery, type DeliveryDeps, type DeliveryOptions, type DeliveryReport } from './delivery.ts';
 import type { DeadLetter, DeliveryMessage, OnFailure, Target } from './ports.ts';
 import type { SubscriptionAdmin } from './subscriptions.ts';
@@ -39,7 +41,15 @@ const FAILED_MS = 5_000;
 /** Invocations that are under way are given so long when the log closes. */
 const PATIENCE_MS = 1_000;
 
-export function driveDelivery(deps: DeliveryDeps, options: SelfDelivery & { onFailure: OnFailure }): DeliveryDriver {
+/** Begins to deliver what a log has. `append`: the log's own. */
+export type StartDelivery = (deps: DeliveryDeps, append: EventLog['append']) => DeliveryDriver;
+
+/** Records that are given up are told of in the topic that `onFailure` names. */
+export function selfDelivery(options: SelfDelivery): StartDelivery {
+  return (deps, append) => driveDelivery(deps, { ...options, onFailure: deadLetterTopic(append, deps.clock.now) });
+}
+
+function driveDelivery(deps: DeliveryDeps, options: SelfDelivery & { onFailure: OnFailure }): DeliveryDriver {
   const { clock, onGivenUp, onRun, retryPause } = options;
   const { subscriptions } = deps.catalog;
   const cut = new AbortController();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
-import type { SelfDelivery } from '../../../lib/log/delivery/driver.ts';
+import { type SelfDelivery, selfDelivery } from '../../../lib/log/delivery/driver.ts';
 import type { KafkaEvent } from '../../../lib/log/delivery/event.ts';
 import type { DeadLetter, Invocation } from '../../../lib/log/delivery/ports.ts';
 import type { SubscribeOptions } from '../../../lib/log/delivery/subscriptions.ts';
@@ -57,7 +57,7 @@ async function openMachine() {
       random,
       brokerConfig: parseBrokerConfig([]),
       prices: embeddedPrices,
-      selfDelivery: {
+      selfDelivery: selfDelivery({
         clock: { ...clock, schedule: (ms, run) => clock.schedule(ms, () => power.signal.aborted || run()) },
         target: (cut) => async (subscription, event: KafkaEvent) => {
           if (power.signal.aborted) return new Promise(() => {});
@@ -71,7 +71,7 @@ async function openMachine() {
         },
         onGivenUp: (_, letter) => void givenUp.push(letter),
         ...given,
-      },
+      }),
     });
   }
 

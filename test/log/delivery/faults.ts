@@ -1,5 +1,5 @@
 import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
-import type { DeliveryOptions } from '../../../lib/log/delivery/delivery.ts';
+import type { Delivery, DeliveryOptions } from '../../../lib/log/delivery/delivery.ts';
 import type { KafkaEvent } from '../../../lib/log/delivery/event.ts';
 import type { DeliveryMessage } from '../../../lib/log/delivery/ports.ts';
 import { createLog } from '../../../lib/log/log.ts';
@@ -109,7 +109,7 @@ export async function deliverThroughFaults(seed: number, parallelizationFactor =
   /** A process with a log over the network, which dies now and then in the middle of what it does. */
   async function inProcess(
     what: string,
-    work: (process: Process, delivery: ReturnType<ReturnType<typeof createLog>['delivery']>) => Promise<unknown>,
+    work: (process: Process, delivery: Delivery) => Promise<unknown>,
     deadline: number,
   ): Promise<'ended' | 'failed' | 'killed'> {
     born += 1;
@@ -150,7 +150,7 @@ export async function deliverThroughFaults(seed: number, parallelizationFactor =
     if (stormy && dice.chance(0.25)) clock.schedule(dice.around(3_000), () => kill('killed'));
     clock.schedule(deadline, () => kill('ran out of time'));
     try {
-      await process.call(() => work(process, log.delivery(options)));
+      await process.call(async () => work(process, await log.delivery(options)));
       return 'ended';
     } catch (error) {
       return error instanceof Lost ? 'killed' : 'failed';

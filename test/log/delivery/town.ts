@@ -97,7 +97,7 @@ export async function openTown(
     });
   }
 
-  const delivery = log.delivery({
+  const delivery = await log.delivery({
     queue: async (message, delay) => send(message, delay),
     async onFailure(_, letter) {
       tell?.(letter);
