@@ -63,7 +63,7 @@ const steps: [name: string, step: () => void | Promise<void>, localstack?: 'on L
       const answer = JSON.parse(packed.toString()) as Packed[] | Record<string, Packed>;
       const names = Object.values(answer)[0]!.files.map(({ path }) => path);
       const known =
-        /^(bin|cdk|functions|lib)\/.*(\.js|\.d\.ts)$|^functions\/\w+\/index\.mjs$|^(package\.json|README\.md|LICENSE)$/;
+        /^(bin|cdk|functions|lib)\/.*(\.js|\.d\.ts)$|^functions\/\w+\/[\w-]+\.mjs$|^(package\.json|README\.md|LICENSE)$/;
       must(
         `packed: ${names.filter((name) => !known.test(name))}`,
         names.every((name) => known.test(name)),
