@@ -8,7 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // One LocalStack answers all of them.
-    fileParallelism: false,
+    // One LocalStack answers all of them; while one file waits for it another has its turn.
+    maxWorkers: 2,
   },
 });
