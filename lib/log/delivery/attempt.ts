@@ -1,5 +1,6 @@
 import type { LogRecord } from '../../format/records/record.ts';
 import type { ShareProgress, Subscription } from '../../stores/catalog/subscriptions.ts';
+import { printRanges } from '../ranges.ts';
 import { eventOf } from './event.ts';
 import { failureIn } from './failures.ts';
 import type { DeadLetter, Lane, OnFailure, Target } from './ports.ts';
@@ -142,23 +143,13 @@ function letterOf(
     partition,
     firstOffset: first.offset,
     lastOffset: last.offset,
-    offsets: rangesOf(records.map(({ offset }) => offset)),
+    // At most 170 KB for as many records as a batch has: SNS and SQS take 256.
+    offsets: printRanges(records.map(({ offset }) => offset)),
     firstTimestamp: first.timestamp,
     lastTimestamp: last.timestamp,
     records: records.length,
     invocations,
   };
-}
-
-/** At most 170 KB for as many records as a batch has: SNS and SQS take 256. */
-function rangesOf(offsets: readonly number[]): string {
-  const ranges: [first: number, last: number][] = [];
-  for (const offset of offsets) {
-    const range = ranges.at(-1);
-    if (range && range[1] === offset - 1) range[1] = offset;
-    else ranges.push([offset, offset]);
-  }
-  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join();
 }
 
 /** As many of the first records as are so. */

@@ -1,4 +1,4 @@
-import { parseRanges, printRanges } from './ranges.ts';
+import { parseRanges, printRanges } from '../ranges.ts';
 
 /**
  * How the members of a group share its partitions. Pure: whoever notices a change computes the next plan, and one conditional
