@@ -3,7 +3,14 @@ import { VarveError } from '../errors.ts';
 import { segmentName } from '../format/segments/names.ts';
 import { buildSegment } from '../format/segments/segment.ts';
 import { type Random, timeId } from '../ids.ts';
-import type { AppendOutcome, Head, NewEntry, Partitions, TopicIdPartition } from '../stores/catalog/partitions.ts';
+import {
+  type AppendOutcome,
+  type Head,
+  type NewEntry,
+  type Partitions,
+  partitionKey,
+  type TopicIdPartition,
+} from '../stores/catalog/partitions.ts';
 import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
 import type { Meter } from './meter.ts';
 import type { Outgoing } from './sealed.ts';
@@ -51,7 +58,7 @@ export function createCommits(deps: CommitDeps): Commits {
   const queues = new Map<string, Part[]>();
 
   function enqueue(at: TopicIdPartition, written: readonly Written[], ready: Promise<void>): void {
-    const key = `${at.topicId}#${at.partition}`;
+    const key = partitionKey(at);
     const part: Part = { written, ready, isReady: false };
     ready.then(
       () => {

@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import type { Catalog } from '../stores/catalog/catalog.ts';
-import type { Head, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
+import { type Head, partitionKey, type Run, type TopicIdPartition } from '../stores/catalog/partitions.ts';
 
 /** What this process knows of partitions' heads, and who waits for one to move. */
 export interface Heads {
@@ -82,10 +82,8 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
   let polled = Number.NEGATIVE_INFINITY;
   let next = { at: Number.POSITIVE_INFINITY, cancel() {} };
 
-  const keyOf = (of: TopicIdPartition) => `${of.topicId}#${of.partition}`;
-
   function take(of: TopicIdPartition, head: Head, asked: number, origin: Origin): Head {
-    const key = keyOf(of);
+    const key = partitionKey(of);
     const old = known.get(key);
     // Answers overtake each other; the high watermark never goes back, nor what else only rises.
     if (old && old.head.highWatermark > head.highWatermark) return old.head;
@@ -103,13 +101,13 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
   }
 
   function forget(of: TopicIdPartition): void {
-    const key = keyOf(of);
+    const key = partitionKey(of);
     known.delete(key);
     for (const waiter of awaited.get(key)?.waiters ?? []) waiter.wake();
   }
 
   async function get(of: TopicIdPartition, maxAge = RECENT_MS): Promise<Head | undefined> {
-    const cached = known.get(keyOf(of));
+    const cached = known.get(partitionKey(of));
     if (cached && !catalog.shared) return cached.head;
     const now = clock.monotonic();
     if (cached && now - cached.asked < maxAge && now - cached.proven < PROVEN_MS) return cached.head;
@@ -181,7 +179,7 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
   function wait(positions: readonly Position[], ms: number, signal?: AbortSignal): Promise<void> {
     if (closed || signal?.aborted || ms <= 0) return Promise.resolve();
     for (const { of, offset } of positions) {
-      const cached = known.get(keyOf(of))?.head;
+      const cached = known.get(partitionKey(of))?.head;
       // Forgotten since the caller looked: where nobody polls it must look again.
       if (cached ? cached.highWatermark > offset : !catalog.shared) return Promise.resolve();
     }
@@ -208,7 +206,7 @@ export function createHeads(catalog: Catalog, clock: Clock): Heads {
         resolve();
       };
       for (const { of, offset } of positions) {
-        const key = keyOf(of);
+        const key = partitionKey(of);
         const group = awaited.get(key) ?? { of, waiters: new Set() };
         awaited.set(key, group);
         const waiter: Waiter = { offset, wake };

@@ -3,7 +3,13 @@ import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import { decodeBatch, readHeader } from '../format/records/batch.ts';
 import type { LogRecord } from '../format/records/record.ts';
-import type { Head, Partitions, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
+import {
+  type Head,
+  type Partitions,
+  partitionKey,
+  type Run,
+  type TopicIdPartition,
+} from '../stores/catalog/partitions.ts';
 import type { Batches, Located } from './batches.ts';
 import type { Fetched, FetchOptions, Polled } from './event-log.ts';
 import { AWAITED_MS, type Heads, NOW } from './heads.ts';
@@ -71,7 +77,7 @@ export function createReader(deps: ReaderDeps): Reader {
 
   async function runAt(of: TopicIdPartition, offset: number, head: Head): Promise<Run | undefined> {
     if (offset >= head.tail.base) return head.tail;
-    const key = keyOf(of);
+    const key = partitionKey(of);
     const known = runs.get(key);
     const counts = known && (known.level === 1 ? known.generation === head.generation : known.base >= head.frontier);
     if (counts && offset >= known.base && offset < endOf(known)) return known;
@@ -185,7 +191,7 @@ export function createReader(deps: ReaderDeps): Reader {
     } catch (error) {
       if (!(error instanceof VarveError && error.code === 'KAFKA_STORAGE_ERROR')) throw error;
       heads.forget(of);
-      runs.delete(keyOf(of));
+      runs.delete(partitionKey(of));
       return read(true);
     }
   }
@@ -241,10 +247,6 @@ export function createReader(deps: ReaderDeps): Reader {
   }
 
   return { head: headFor, fetch, poll, offsetAt, offsetOfMaxTimestamp, timestampAt };
-}
-
-function keyOf(of: TopicIdPartition): string {
-  return `${of.topicId}#${of.partition}`;
 }
 
 function endOf(run: Run): number {

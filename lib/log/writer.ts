@@ -3,7 +3,13 @@ import { VarveError } from '../errors.ts';
 import { segmentName } from '../format/segments/names.ts';
 import { buildSegment } from '../format/segments/segment.ts';
 import { type Random, timeId } from '../ids.ts';
-import type { Head, NewEntry, Partitions, TopicIdPartition } from '../stores/catalog/partitions.ts';
+import {
+  type Head,
+  type NewEntry,
+  type Partitions,
+  partitionKey,
+  type TopicIdPartition,
+} from '../stores/catalog/partitions.ts';
 import type { ObjectStore } from '../stores/objects/objects.ts';
 import { createCommits, notStored, type Written } from './commits.ts';
 import type { Meter } from './meter.ts';
@@ -155,7 +161,7 @@ export function createWriter(deps: WriterDeps): Writer {
     begun = clock.monotonic();
 
     const batches: { at: TopicIdPartition; batch: Outgoing }[] = [];
-    for (const group of Map.groupBy(taken, ({ at }) => `${at.topicId}#${at.partition}`).values()) {
+    for (const group of Map.groupBy(taken, ({ at }) => partitionKey(at)).values()) {
       try {
         for (const batch of assemble(group)) batches.push({ at: group[0]!.at, batch });
       } catch (error) {

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { VarveError } from '../../errors.ts';
 import type { Random } from '../../ids.ts';
 import type { Catalog } from '../../stores/catalog/catalog.ts';
-import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
+import { partitionKey, type TopicIdPartition } from '../../stores/catalog/partitions.ts';
 import type { DeliveryOf, DeliveryState, Subscription } from '../../stores/catalog/subscriptions.ts';
 import type { Heads } from '../heads.ts';
 import type { Reader } from '../reader.ts';
@@ -161,7 +161,7 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
       const all = (await subscriptions.list()).filter(({ enabled }) => enabled);
       const subscribed = [...new Set(all.map(({ topic }) => topic))];
       await topicNames([...new Set(changed.map(({ topicId }) => topicId))], subscribed);
-      const distinct = new Map(changed.map((one) => [`${one.topicId}#${one.partition}`, one]));
+      const distinct = new Map(changed.map((one) => [partitionKey(one), one]));
       return count(
         [...distinct.values()].flatMap(({ topicId, partition }) => {
           const name = names.get(topicId)?.name;

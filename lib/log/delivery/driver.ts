@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { Clock } from '../../clock.ts';
-import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
+import { partitionKey, type TopicIdPartition } from '../../stores/catalog/partitions.ts';
 import type { Subscription } from '../../stores/catalog/subscriptions.ts';
 import type { EventLog } from '../event-log.ts';
 import { every } from '../upkeep/schedule.ts';
@@ -78,7 +78,7 @@ function driveDelivery(deps: DeliveryDeps, options: SelfDelivery & { onFailure: 
   const first = clock.schedule(0, () => void sweep());
 
   function send(message: DeliveryMessage, delay: number): void {
-    const key = `${message.topicId}#${message.partition}#${message.subscription}`;
+    const key = `${partitionKey(message)}#${message.subscription}`;
     const at = clock.monotonic() + delay;
     const before = due.get(key);
     if (stopped || (before && before.at <= at)) return;
@@ -135,7 +135,7 @@ function driveDelivery(deps: DeliveryDeps, options: SelfDelivery & { onFailure: 
   return {
     changed(at) {
       if (!subscribed || stopped) return;
-      changes.set(`${at.topicId}#${at.partition}`, at);
+      changes.set(partitionKey(at), at);
       waking ??= wake();
     },
 

@@ -4,7 +4,7 @@ import { VarveError } from '../../errors.ts';
 import type { Random } from '../../ids.ts';
 import type { Catalog } from '../../stores/catalog/catalog.ts';
 import type { CommittedOffset } from '../../stores/catalog/groups.ts';
-import type { Head, TopicIdPartition } from '../../stores/catalog/partitions.ts';
+import { type Head, partitionKey } from '../../stores/catalog/partitions.ts';
 import { checkListLimit } from '../list-limit.ts';
 import { nameFault, unknownTopic } from '../topic-name.ts';
 import { checkGroupId } from './group-id.ts';
@@ -121,7 +121,7 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
       checkGroupId(group);
       if (offsets.length === 0) return;
       const located = (await locate(offsets)).map(orThrow);
-      if (new Set(located.map(keyOf)).size < located.length) {
+      if (new Set(located.map(partitionKey)).size < located.length) {
         throw new VarveError('INVALID_REQUEST', 'A partition is named twice: give one offset for each.');
       }
       await checkRanges(located);
@@ -152,10 +152,6 @@ function toGroupOffset({ topic, partition, offset, metadata }: CommittedOffset):
 
 function lagOf({ offset }: CommittedOffset, { logStart, highWatermark }: Head): number {
   return Math.max(0, highWatermark - Math.max(offset, logStart));
-}
-
-function keyOf({ topicId, partition }: TopicIdPartition): string {
-  return `${topicId}#${partition}`;
 }
 
 function each<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {

@@ -1,8 +1,9 @@
 import { VarveError } from '../../errors.ts';
 import type { Random } from '../../ids.ts';
 import type { Catalog } from '../../stores/catalog/catalog.ts';
+import { partitionKey } from '../../stores/catalog/partitions.ts';
 import { nonEmpty } from './group-lease.ts';
-import { type InstanceState, newPlace, placeKey } from './instance-state.ts';
+import { type InstanceState, newPlace } from './instance-state.ts';
 import { type GroupView, groupMembership } from './membership.ts';
 import { subscribed } from './plan.ts';
 import type { SessionDeps } from './session.ts';
@@ -91,10 +92,10 @@ export function instanceMembership(deps: InstanceDeps, group: string, name: stri
     );
     const told = wanted.length > 0 ? await catalog.groups.claim(group, generation, wanted) : [];
     if (told === 'fenced') return undefined;
-    const committed = new Map(told.map((one) => [placeKey(one), one.offset]));
-    const before = new Map(state.places.map((place) => [placeKey(place), place]));
+    const committed = new Map(told.map((one) => [partitionKey(one), one.offset]));
+    const before = new Map(state.places.map((place) => [partitionKey(place), place]));
     const places = wanted.map(({ topic, topicId, partition, isNew }) => {
-      const key = placeKey({ topicId, partition });
+      const key = partitionKey({ topicId, partition });
       const place = before.get(key);
       // What somebody else committed since says where the partition is.
       if (place && (committed.get(key) ?? -1) === place.committed) return place;

@@ -61,10 +61,6 @@ export function freed({ topics: _, pattern: __, ...state }: InstanceState): Inst
   return { ...state, isAssigned: false, generation: 0, places: [] };
 }
 
-export function placeKey({ topicId, partition }: Pick<Place, 'topicId' | 'partition'>): string {
-  return `${topicId}#${partition}`;
-}
-
 type PrintedPlaces = [topic: string, topicId: string, places: [number, Place['next'], number, 1?][]][];
 
 /** As text. It is read and written with every poll, so what many places share is there once. */

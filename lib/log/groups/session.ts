@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { type Clock, sleep } from '../../clock.ts';
 import { VarveError } from '../../errors.ts';
 import type { Catalog } from '../../stores/catalog/catalog.ts';
-import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
+import { partitionKey } from '../../stores/catalog/partitions.ts';
 import type { Heads } from '../heads.ts';
 import type { Reader } from '../reader.ts';
 import type { ConsumedBatch, ConsumerOptions } from './consumer.ts';
@@ -67,7 +67,7 @@ export function createSession(
     for (const [topic, partitions] of own.has) {
       const { id: topicId, first } = plan.topics.get(topic)!;
       for (const partition of partitions) {
-        wanted.set(keyOf({ topicId, partition }), { topic, partition, topicId, isNew: partition >= first });
+        wanted.set(partitionKey({ topicId, partition }), { topic, partition, topicId, isNew: partition >= first });
       }
     }
     const reading = kept(own);
@@ -81,7 +81,7 @@ export function createSession(
     const told = wanted.size > 0 ? await groups.claim(group, generation, [...wanted.values()]) : [];
     if (told === 'fenced') return false;
     if (ending.aborted) return true;
-    const committed = new Map(told.map((offset) => [keyOf(offset), offset.offset]));
+    const committed = new Map(told.map((offset) => [partitionKey(offset), offset.offset]));
     for (const [key, { topic, partition, topicId, isNew }] of wanted) {
       if (!reading.get(topic)?.includes(partition)) continue;
       const lane = lanes.get(key);
@@ -182,10 +182,6 @@ export function createSession(
       await Promise.all([...lanes.values()].map((lane) => lane.settled()));
     },
   };
-}
-
-function keyOf({ topicId, partition }: TopicIdPartition): string {
-  return `${topicId}#${partition}`;
 }
 
 function illegalGeneration(group: string): VarveError {

@@ -5,6 +5,11 @@ export interface TopicIdPartition {
   partition: number;
 }
 
+/** For maps and sets of partitions; nothing is stored under it. */
+export function partitionKey({ topicId, partition }: TopicIdPartition): string {
+  return `${topicId}#${partition}`;
+}
+
 /** (producer id, epoch, first sequence) of a batch by an idempotent producer. Sequences wrap after 2^31 - 1 to 0. */
 export interface ProducerBatch {
   id: number;

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { CommittedOffset, Groups } from '../groups.ts';
-import type { TopicIdPartition } from '../partitions.ts';
+import { partitionKey, type TopicIdPartition } from '../partitions.ts';
 import { batchGet, type Engine, forEach, insist, obtain, scan } from './engine.ts';
 import { BUCKET, END, GROUPS, key, START } from './keys.ts';
 import type { Item, Key, Update, Value } from './table.ts';
@@ -200,7 +200,6 @@ function decode(item: Item): CommittedOffset[] {
 
 /** Those asked for. A bucket holds their neighbours too. */
 function only(partitions: readonly TopicIdPartition[], found: readonly CommittedOffset[]): CommittedOffset[] {
-  const nameOf = ({ topicId, partition }: TopicIdPartition) => `${topicId}#${partition}`;
-  const asked = new Set(partitions.map(nameOf));
-  return found.filter((one) => asked.has(nameOf(one)));
+  const asked = new Set(partitions.map(partitionKey));
+  return found.filter((one) => asked.has(partitionKey(one)));
 }
