@@ -27,6 +27,7 @@ import { createGroupAdmin } from './groups/group-admin.ts';
 import { createConsumerInstances } from './groups/instances.ts';
 import { createHeads, NOW } from './heads.ts';
 import { type Meter, silentMeter } from './meter.ts';
+import { offsetOf } from './offset-of.ts';
 import type { Prices } from './placement.ts';
 import { createProducer } from './producer.ts';
 import { createReader } from './reader.ts';
@@ -211,14 +212,10 @@ export function createLog(deps: LogDeps): EventLog {
   }
 
   async function resolve(topic: Topic, partition: number, from: From) {
-    const head = await heads.get({ topicId: topic.id, partition }, NOW);
+    const of = { topicId: topic.id, partition };
+    const head = await heads.get(of, NOW);
     if (!head) throw unknownPartition(topic.name, partition);
-    const latest = head.highWatermark;
-    if (from === 'earliest') return { offset: head.logStart, latest };
-    if (from === 'latest') return { offset: latest, latest };
-    if (typeof from === 'number') return { offset: from, latest };
-    const found = await reader.offsetAt({ topicId: topic.id, partition }, from.timestamp);
-    return { offset: found?.offset ?? latest, latest };
+    return { offset: await offsetOf(reader, of, head, from), latest: head.highWatermark };
   }
 
   async function partitionsOf(seen: Topic): Promise<number> {

@@ -3,6 +3,7 @@ import { sleep } from '../../clock.ts';
 import { VarveError } from '../../errors.ts';
 import type { LogRecord } from '../../format/records/record.ts';
 import { AWAITED_MS, NOW } from '../heads.ts';
+import { offsetOf } from '../offset-of.ts';
 import { unknownTopic } from '../topic-name.ts';
 import type { InstanceDeps } from './instance-membership.ts';
 import type { InstanceState, Place } from './instance-state.ts';
@@ -41,8 +42,7 @@ export async function readPlaces(
     if (typeof next === 'number') return next;
     const head = await heads.get(of, NOW);
     if (!head) throw unknownTopic(topic);
-    if (typeof next === 'object') return (await reader.offsetAt(of, next.timestamp))?.offset ?? head.highWatermark;
-    return (next === 'reset' ? state.autoOffsetReset : next) === 'earliest' ? head.logStart : head.highWatermark;
+    return offsetOf(reader, of, head, next === 'reset' ? state.autoOffsetReset : next);
   }
 
   /** Where the place is, and whether there is something; undefined when its partition is gone. */

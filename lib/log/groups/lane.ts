@@ -3,6 +3,7 @@ import { VarveError } from '../../errors.ts';
 import type { TopicIdPartition } from '../../stores/catalog/partitions.ts';
 import type { From } from '../event-log.ts';
 import { type Heads, NOW } from '../heads.ts';
+import { offsetOf } from '../offset-of.ts';
 import { MAX_WAIT_MS, type Reader } from '../reader.ts';
 import { unknownTopic } from '../topic-name.ts';
 import type { Turns } from './turns.ts';
@@ -127,10 +128,8 @@ export function createLane(deps: LaneDeps, start: LaneStart, ending: AbortSignal
     if (typeof where === 'number') return where;
     const head = await lookUps(() => heads.get(of, NOW));
     if (!head) throw unknownTopic(topic);
-    if (where === 'earliest') return head.logStart;
-    if (where === 'latest') return head.highWatermark;
-    if (where) return (await reader.offsetAt(of, where.timestamp))?.offset ?? head.highWatermark;
-    const offset = reset === 'earliest' ? head.logStart : head.highWatermark;
+    const offset = await offsetOf(reader, of, head, where ?? reset);
+    if (where !== undefined) return offset;
     if (reached > offset) {
       // A committed offset beyond the partition's end must not keep the group from committing what there is.
       reached = offset;
