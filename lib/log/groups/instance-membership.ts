@@ -2,6 +2,7 @@ import { VarveError } from '../../errors.ts';
 import type { Random } from '../../ids.ts';
 import type { Catalog } from '../../stores/catalog/catalog.ts';
 import { partitionKey } from '../../stores/catalog/partitions.ts';
+import { claim, ownPartitions } from './claim.ts';
 import { nonEmpty } from './group-lease.ts';
 import { type InstanceState, newPlace } from './instance-state.ts';
 import { type GroupView, groupMembership } from './membership.ts';
@@ -83,16 +84,9 @@ export function instanceMembership(deps: InstanceDeps, group: string, name: stri
   /** Undefined when a later generation holds already. */
   async function adopted(state: InstanceState, { generation, plan }: GroupView): Promise<InstanceState | undefined> {
     if (generation === state.generation) return state;
-    const own = plan.members.get(name)!;
-    const wanted = [...own.has].flatMap(([topic, partitions]) =>
-      partitions.map((partition) => {
-        const { id: topicId, first } = plan.topics.get(topic)!;
-        return { topic, topicId, partition, isNew: partition >= first };
-      }),
-    );
-    const told = wanted.length > 0 ? await catalog.groups.claim(group, generation, wanted) : [];
-    if (told === 'fenced') return undefined;
-    const committed = new Map(told.map((one) => [partitionKey(one), one.offset]));
+    const wanted = ownPartitions(plan, name);
+    const committed = await claim(catalog.groups, group, generation, wanted);
+    if (!committed) return undefined;
     const before = new Map(state.places.map((place) => [partitionKey(place), place]));
     const places = wanted.map(({ topic, topicId, partition, isNew }) => {
       const key = partitionKey({ topicId, partition });

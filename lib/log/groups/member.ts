@@ -5,6 +5,7 @@ import { type PlannedMember, type Subscribed, subscribed } from './plan.ts';
 
 /** A member of a group that says it is there as long as it is. */
 export interface GroupMember {
+  readonly id: string;
   /** The group as it was last seen, this member in it. */
   view(): GroupView;
   /** Its own part in that. */
@@ -149,6 +150,7 @@ function keepMember(
   );
   void run();
   return {
+    id,
     view: () => view,
     own: () => view.plan.members.get(id)!,
     async changed(generation, signal) {

@@ -5,6 +5,7 @@ import type { Catalog } from '../../stores/catalog/catalog.ts';
 import { partitionKey } from '../../stores/catalog/partitions.ts';
 import type { Heads } from '../heads.ts';
 import type { Reader } from '../reader.ts';
+import { claim, ownPartitions } from './claim.ts';
 import type { ConsumedBatch, ConsumerOptions } from './consumer.ts';
 import type { GroupPartition } from './groups.ts';
 import { createLane, type Lane } from './lane.ts';
@@ -63,13 +64,7 @@ export function createSession(
   async function adopt(): Promise<boolean> {
     const { generation, plan } = member.view();
     const own = member.own();
-    const wanted = new Map<string, { topic: string; partition: number; topicId: string; isNew: boolean }>();
-    for (const [topic, partitions] of own.has) {
-      const { id: topicId, first } = plan.topics.get(topic)!;
-      for (const partition of partitions) {
-        wanted.set(partitionKey({ topicId, partition }), { topic, partition, topicId, isNew: partition >= first });
-      }
-    }
+    const wanted = new Map(ownPartitions(plan, member.id).map((one) => [partitionKey(one), one]));
     const reading = kept(own);
     for (const [key, lane] of lanes) {
       if (!wanted.has(key)) {
@@ -78,10 +73,9 @@ export function createSession(
       } else if (!reading.get(lane.topic)?.includes(lane.of.partition)) lane.stop();
     }
 
-    const told = wanted.size > 0 ? await groups.claim(group, generation, [...wanted.values()]) : [];
-    if (told === 'fenced') return false;
+    const committed = await claim(groups, group, generation, [...wanted.values()]);
+    if (!committed) return false;
     if (ending.aborted) return true;
-    const committed = new Map(told.map((offset) => [partitionKey(offset), offset.offset]));
     for (const [key, { topic, partition, topicId, isNew }] of wanted) {
       if (!reading.get(topic)?.includes(partition)) continue;
       const lane = lanes.get(key);
