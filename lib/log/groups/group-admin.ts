@@ -14,6 +14,7 @@ import { createSlot, type Slot } from './slot.ts';
 
 const MAX_METADATA_BYTES = 4_096;
 const LOOK_UPS_AT_ONCE = 16;
+const NAMELESS = '';
 
 export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random: Random }): GroupAdmin {
   const { topics, partitions, groups, leases } = deps.catalog;
@@ -21,7 +22,6 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
 
   /** Offsets are kept by topic id: those of a topic that was deleted since are nobody's. */
   async function committed(group: string): Promise<CommittedOffset[]> {
-    checkGroupId(group);
     const all = await groups.offsets(group);
     if (all.length === 0) throw notFound(group);
     const names = [...new Set(all.map(({ topic }) => topic))];
@@ -37,7 +37,8 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
     const names = [...new Set(offsets.map(({ topic }) => topic))];
     const found = await each(names, (name) => (nameFault(name) ? Promise.resolve(undefined) : topics.get(name)));
     const byName = new Map(names.map((name, i) => [name, found[i]]));
-    return offsets.map(({ topic: name, partition, offset, metadata }) => {
+    return offsets.map(({ topic: name, ...offset }) => {
+      const { partition, metadata } = offset;
       const topic = byName.get(name);
       if (!topic) return unknownTopic(name);
       if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions) {
@@ -49,7 +50,7 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
           `The metadata of an offset has at most ${MAX_METADATA_BYTES} bytes.`,
         );
       }
-      return { topic: name, topicId: topic.id, partition, offset, ...(metadata !== undefined && { metadata }) };
+      return { ...offset, topic: name, topicId: topic.id };
     });
   }
 
@@ -66,8 +67,11 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
     });
   }
 
+  async function offsets(group: string): Promise<GroupOffset[]> {
+    return (await committed(group)).map(toGroupOffset);
+  }
+
   async function hold(slot: Slot, group: string): Promise<HeldGroup> {
-    checkGroupId(group);
     const lease = await slot.hold(group);
     const act = async <T>(run: () => Promise<T | 'fenced'>): Promise<T> => {
       const outcome = lease.holds() ? await run() : 'fenced';
@@ -105,10 +109,12 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
     },
 
     async offsets(group) {
-      return (await committed(group)).map(toGroupOffset);
+      checkGroupId(group);
+      return offsets(group);
     },
 
     async lag(group) {
+      checkGroupId(group);
       const offsets = await committed(group);
       const heads = await each(offsets, (of) => partitions.head(of));
       return offsets.flatMap((one, i) => {
@@ -131,7 +137,19 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
 
     coordinateAs(number) {
       const slot = createSlot(leaseDeps, number);
-      return { hold: (group) => hold(slot, group) };
+      const check = (group: string) => {
+        if (group !== NAMELESS) checkGroupId(group);
+      };
+      return {
+        async hold(group) {
+          check(group);
+          return hold(slot, group);
+        },
+        async offsets(group) {
+          check(group);
+          return offsets(group);
+        },
+      };
     },
 
     async delete(group) {
@@ -146,8 +164,8 @@ function orThrow(located: CommittedOffset | VarveError): CommittedOffset {
   return located;
 }
 
-function toGroupOffset({ topic, partition, offset, metadata }: CommittedOffset): GroupOffset {
-  return { topic, partition, offset, ...(metadata !== undefined && { metadata }) };
+function toGroupOffset({ topicId, ...offset }: CommittedOffset): GroupOffset {
+  return offset;
 }
 
 function lagOf({ offset }: CommittedOffset, { logStart, highWatermark }: Head): number {

@@ -10,6 +10,8 @@ export interface GroupOffset extends GroupPartition {
   /** The next offset that the group will read. */
   offset: number;
   metadata?: string;
+  /** The epoch of the leader that a Kafka client had read from, as it said; kept and given back. */
+  leaderEpoch?: number;
 }
 
 export interface GroupLag extends GroupOffset {
@@ -43,11 +45,16 @@ export interface HeldGroup {
 
 /** All that it holds hangs on one lease: it costs as much for one group as for thousands. */
 export interface GroupCoordinator {
-  /** Takes the group; NON_EMPTY_GROUP while somebody else has it. */
+  /** Takes the group, or the nameless one (''); NON_EMPTY_GROUP while somebody else has it. */
   hold(group: string): Promise<HeldGroup>;
+  /** As GroupAdmin's, and of the nameless group. */
+  offsets(group: string): Promise<GroupOffset[]>;
 }
 
-/** Group ids are 1 to 255 bytes of UTF-8 without control characters (INVALID_GROUP_ID). */
+/**
+ * Group ids are 1 to 255 bytes of UTF-8 without control characters (INVALID_GROUP_ID). A nameless group is listed as '' when Kafka
+ * clients without a group have committed; only a coordinator can do anything with it.
+ */
 export interface GroupAdmin {
   /** Up to `limit` (default 1000, at most 10,000) group ids sorting after `after`. */
   list(options?: { after?: string; limit?: number }): Promise<string[]>;

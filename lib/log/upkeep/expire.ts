@@ -42,8 +42,8 @@ export async function expireGroups(
     if (forgotten) expired += 1;
   }
 
-  for (let after = ''; goesOn(); ) {
-    const page = await groups.list({ after, limit: GROUPS });
+  for (let after: string | undefined; goesOn(); ) {
+    const page = await groups.list({ limit: GROUPS, ...(after !== undefined && { after }) });
     await eachAtOnce(page, catalog.shared, look);
     if (page.length < GROUPS) break;
     after = page.at(-1)!;

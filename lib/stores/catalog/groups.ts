@@ -7,6 +7,8 @@ export interface CommittedOffset extends TopicIdPartition {
   offset: number;
   /** At most 4,096 bytes. */
   metadata?: string;
+  /** What the reader took for the leader's epoch; the log itself does not look at it (KIP-320). */
+  leaderEpoch?: number;
 }
 
 export interface Groups {
@@ -38,7 +40,7 @@ export interface Groups {
    */
   advance(
     group: string,
-    at: Omit<CommittedOffset, 'offset' | 'metadata'>,
+    at: Omit<CommittedOffset, 'offset' | 'metadata' | 'leaderEpoch'>,
     from: number | undefined,
     to: number,
   ): Promise<'committed' | 'moved'>;
@@ -58,7 +60,10 @@ export interface Groups {
   /** What was kept last; from now on a lower generation keeps nothing. `fenced` when a higher one has been here. */
   kept(group: string, generation: number): Promise<Uint8Array | undefined | 'fenced'>;
 
-  /** Up to `limit` (default 1000) ids of groups that ever claimed, committed or kept something, sorting after `after`, in order. */
+  /**
+   * Up to `limit` (default 1000) ids of groups that ever claimed, committed or kept something, sorting after `after`, in order. An id
+   * may be empty: it is the first.
+   */
   list(options?: { after?: string; limit?: number }): Promise<string[]>;
 
   /** Forgets the group, its offsets, its instances and what was kept. False when there is no such group. */

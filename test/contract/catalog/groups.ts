@@ -35,15 +35,50 @@ export function groupsContract(subject: () => Subject): void {
       expect(await committed(freshName('group'))).toEqual([]);
     });
 
-    it('may set an offset back, and drops the metadata that a later commit does not give', async () => {
+    it('may set an offset back, and drops the metadata and leader epoch that a later commit does not give', async () => {
       const { groups } = subject().catalog;
       const group = freshName('group');
       const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
-      await groups.commit(group, 1, [{ ...at, offset: 9, metadata: 'x' }]);
+      await groups.commit(group, 1, [{ ...at, offset: 9, metadata: 'x', leaderEpoch: 7 }]);
 
       await groups.commit(group, 1, [{ ...at, offset: 4 }]);
 
       expect(await committed(group)).toEqual([{ ...at, offset: 4 }]);
+    });
+
+    it('keeps leader epochs as they are told, until the offset moves on', async () => {
+      const { groups } = subject().catalog;
+      const group = freshName('group');
+      const topicId = randomUUID();
+      const offsets = [0, 5, 2 ** 31 - 1, -2].map((leaderEpoch, partition) => {
+        return { topic: 'orders', topicId, partition, offset: 1, leaderEpoch };
+      });
+      await groups.commit(group, 1, offsets);
+
+      expect(await committed(group)).toEqual(offsets);
+      expect(await groups.claim(group, 1, [offsets[1]!])).toEqual([offsets[1]]);
+      const { leaderEpoch, ...at } = offsets[0]!;
+      await groups.advance(group, at, 1, 2);
+      await groups.forget(group, 1, [offsets[1]!]);
+      await groups.advance(group, { ...at, partition: 1 }, undefined, 3);
+      expect(await committed(group)).toEqual([
+        { ...at, offset: 2 },
+        { ...at, partition: 1, offset: 3 },
+        ...offsets.slice(2),
+      ]);
+    });
+
+    it('may have an empty id, and is listed first then', async () => {
+      const { groups } = subject().catalog;
+      const at = { topic: 'orders', topicId: randomUUID(), partition: 0 };
+
+      expect(await groups.commit('', 0, [{ ...at, offset: 3 }])).toBe('committed');
+
+      expect(await committed('', [at])).toEqual([{ ...at, offset: 3 }]);
+      expect(await groups.list({ limit: 1 })).toEqual(['']);
+      expect(await groups.list({ after: '' })).not.toContain('');
+      expect(await groups.delete('')).toBe(true);
+      expect(await groups.list({ limit: 1 })).not.toContain('');
     });
 
     it('is not set back by a commit that is to go forward and comes late', async () => {

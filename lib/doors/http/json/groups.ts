@@ -27,7 +27,10 @@ export function groupRoutes(door: Door): Hono {
   const app = new Hono();
 
   const lag = async (group: string) => ({
-    offsets: (await log.groups.lag(group)).map((one) => ({ ...one, metadata: one.metadata ?? null })),
+    offsets: (await log.groups.lag(group)).map(({ leaderEpoch, ...one }) => ({
+      ...one,
+      metadata: one.metadata ?? null,
+    })),
   });
 
   app.get('/groups', async (c) => {

@@ -1,4 +1,4 @@
-/** DeleteGroups, versions 0 to 2: forgets groups without members, with their offsets (KIP-229). */
+/** DeleteGroups, versions 0 to 2: forgets groups without members, with their offsets (KIP-229); one that is named twice, once. */
 import { defineApi } from '../api.ts';
 import { NO_ERROR, numberOf } from '../failures.ts';
 import { array, int16, int32, string, struct } from '../protocol/schema.ts';
@@ -12,7 +12,7 @@ export const deleteGroups = defineApi({
   response: struct({ throttleTimeMs: int32, results: array(struct({ groupId: string, errorCode: int16 })) }),
   async handle({ groupsNames }, { gateway }) {
     const results = await Promise.all(
-      groupsNames.map(async (groupId) => {
+      [...new Set(groupsNames)].map(async (groupId) => {
         const error = await gateway.groups.delete(groupId);
         return { groupId, errorCode: error ? numberOf(error) : NO_ERROR };
       }),

@@ -1,10 +1,17 @@
 /**
  * OffsetCommit, versions 2 to 9: a group's place in its partitions. By members of the current generation, or, when the group has none, by
- * anybody (generation -1). Offsets are kept as they are told, in a partition's range or not, as Kafka does; leader epochs are not
- * kept, and a retention of its own (versions 2 to 4) is not honoured.
+ * anybody (generation -1). Offsets and the leader epochs that readers saw (KIP-320) are kept as they are told, in a partition's range or
+ * not, as Kafka does; metadata of up to 4,096 bytes, where Kafka counts characters. A retention of its own (versions 2 to 4) is not honoured.
  */
 import { defineApi } from '../api.ts';
+import { numberOf } from '../failures.ts';
 import { array, int16, int32, int64, nullable, since, string, struct, until } from '../protocol/schema.ts';
+
+const NO_EPOCH = -1;
+/** That there is no such group is told since this version (KIP-848); before, that the generation is not the group's. */
+const TELLS_NO_GROUP = 9;
+const NO_GROUP = numberOf('GROUP_ID_NOT_FOUND');
+const OLD_GENERATION = numberOf('ILLEGAL_GENERATION');
 
 export const offsetCommit = defineApi({
   key: 8,
@@ -35,22 +42,24 @@ export const offsetCommit = defineApi({
     throttleTimeMs: since(3, int32),
     topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, errorCode: int16 })) })),
   }),
-  async handle({ groupId, generationIdOrMemberEpoch, memberId, groupInstanceId, topics }, { gateway }) {
+  async handle({ groupId, generationIdOrMemberEpoch, memberId, groupInstanceId, topics }, { gateway, version }) {
     const offsets = topics.flatMap(({ name: topic, partitions }) =>
-      partitions.map(({ partitionIndex: partition, committedOffset: offset, committedMetadata: metadata }) => ({
+      partitions.map((one) => ({
         topic,
-        partition,
-        offset,
-        ...(metadata && { metadata }),
+        partition: one.partitionIndex,
+        offset: one.committedOffset,
+        ...(one.committedMetadata && { metadata: one.committedMetadata }),
+        ...(one.committedLeaderEpoch !== NO_EPOCH && { leaderEpoch: one.committedLeaderEpoch }),
       })),
     );
     const who = { memberId, instanceId: groupInstanceId };
     const errors = await gateway.groups.commit(groupId, who, generationIdOrMemberEpoch, offsets);
+    const told = (error: number) => (error === NO_GROUP && version < TELLS_NO_GROUP ? OLD_GENERATION : error);
     let next = 0;
     return {
       topics: topics.map(({ name, partitions }) => ({
         name,
-        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: errors[next++]! })),
+        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: told(errors[next++]!) })),
       })),
     };
   },

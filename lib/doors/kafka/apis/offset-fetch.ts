@@ -5,10 +5,12 @@
  */
 import type { GroupOffset } from '../../../log/groups/groups.ts';
 import { type Call, defineApi } from '../api.ts';
-import { failureCode, NO_ERROR } from '../failures.ts';
+import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
 import { array, bool, int16, int32, int64, nullable, since, string, struct, until } from '../protocol/schema.ts';
 
 const SEVERAL = 8;
+/** Before this version an error is told of each partition. */
+const FAILS_AS_A_WHOLE = 2;
 
 const asked = struct({ name: string, partitionIndexes: array(int32) });
 const offset = {
@@ -55,12 +57,17 @@ export const offsetFetch = defineApi({
 
 type Asked = readonly { name: string; partitionIndexes: readonly number[] }[] | null;
 
-async function fetchGroup({ gateway }: Call, groupId: string, topics: Asked) {
+async function fetchGroup({ gateway, version }: Call, groupId: string, topics: Asked) {
+  const refuse = (errorCode: number) => {
+    const told = version < FAILS_AS_A_WHOLE && topics ? pick([], topics, errorCode) : [];
+    return { groupId, topics: told, errorCode };
+  };
   try {
     const committed = await gateway.groups.offsets(groupId);
+    if (typeof committed === 'string') return refuse(numberOf(committed));
     return { groupId, topics: topics ? pick(committed, topics) : all(committed), errorCode: NO_ERROR };
   } catch (error) {
-    return { groupId, topics: [], errorCode: failureCode(error) };
+    return refuse(failureCode(error));
   }
 }
 
@@ -71,20 +78,20 @@ function all(committed: readonly GroupOffset[]) {
   }));
 }
 
-function pick(committed: readonly GroupOffset[], topics: NonNullable<Asked>) {
+function pick(committed: readonly GroupOffset[], topics: NonNullable<Asked>, errorCode = NO_ERROR) {
   const known = new Map(committed.map((one) => [`${one.partition}@${one.topic}`, one]));
   return topics.map(({ name, partitionIndexes }) => ({
     name,
-    partitions: partitionIndexes.map((partition) => entry(partition, known.get(`${partition}@${name}`))),
+    partitions: partitionIndexes.map((partition) => entry(partition, known.get(`${partition}@${name}`), errorCode)),
   }));
 }
 
-function entry(partitionIndex: number, found: GroupOffset | undefined) {
+function entry(partitionIndex: number, found: GroupOffset | undefined, errorCode = NO_ERROR) {
   return {
     partitionIndex,
     committedOffset: found?.offset ?? -1,
-    committedLeaderEpoch: -1,
+    committedLeaderEpoch: found?.leaderEpoch ?? -1,
     metadata: found?.metadata ?? '',
-    errorCode: NO_ERROR,
+    errorCode,
   };
 }

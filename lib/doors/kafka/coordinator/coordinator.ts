@@ -4,6 +4,7 @@ import type { Random } from '../../../ids.ts';
 import type { EventLog } from '../../../log/event-log.ts';
 import type { GroupOffset, GroupPartition, HeldGroup } from '../../../log/groups/groups.ts';
 import { type KafkaErrorCode, numberOf } from '../failures.ts';
+import { partitionsAt } from '../topics.ts';
 import type { GroupState } from './generations.ts';
 import { createGroup, type Group } from './group.ts';
 import type { GroupSettings } from './group-deps.ts';
@@ -29,10 +30,10 @@ export interface Coordinator {
   sync(request: SyncRequest): Promise<SyncAnswer>;
   heartbeat(group: string, who: Identity, generation: number): Promise<KafkaErrorCode | undefined>;
   leave(group: string, who: Identity): Promise<KafkaErrorCode | undefined>;
-  /** An error's number, or 0, for each offset. */
+  /** An error's number, or 0, for each offset. GROUP_ID_NOT_FOUND when a member commits for a group that there is not. */
   commit(group: string, who: Identity, generation: number, offsets: readonly GroupOffset[]): Promise<number[]>;
-  /** What is committed; nothing when there is no such group. */
-  offsets(group: string): Promise<GroupOffset[]>;
+  /** What is committed; nothing when there is no such group. NOT_COORDINATOR: clients ask again. */
+  offsets(group: string): Promise<GroupOffset[] | KafkaErrorCode>;
   /** The group, if it is held here. */
   known(group: string): Group | undefined;
   /** All that have members here, or offsets, by id. */
@@ -58,6 +59,8 @@ const LINGER_MS = 10_000;
 const PAGE = 1_000;
 /** The protocol type of consumers; connectors and others have their own. */
 const CONSUMER = 'consumer';
+/** The group of those that commit without one: it has offsets, and never members. */
+const NAMELESS = '';
 
 interface Slot {
   group: Group;
@@ -165,17 +168,37 @@ export function createCoordinator(deps: {
   }
 
   async function within<T>(id: string, refuse: (error: KafkaErrorCode) => T, act: (slot: Slot) => T | Promise<T>) {
+    if (id === NAMELESS) return refuse('INVALID_GROUP_ID');
     const slot = await slotOf(id);
     return typeof slot === 'string' ? refuse(slot) : act(slot);
   }
 
   async function committed(id: string): Promise<GroupOffset[]> {
     try {
-      return await log.groups.offsets(id);
+      return await coordinator.offsets(id);
     } catch (error) {
       if (error instanceof VarveError && error.code === 'GROUP_ID_NOT_FOUND') return [];
       throw error;
     }
+  }
+
+  /** Whether anybody has committed for the group, or was a member of it. */
+  async function exists(id: string, { group }: Slot): Promise<boolean> {
+    return group.generation > 0 || group.members.size > 0 || (await committed(id)).length > 0;
+  }
+
+  /** For each offset why it was not committed: a partition that there is not comes before all that may be wrong with who asks. */
+  async function refuseAll(offsets: readonly GroupOffset[], error: KafkaErrorCode): Promise<number[]> {
+    const byTopic = [...Map.groupBy(offsets, ({ topic }) => topic)];
+    const looks = byTopic.map(async ([topic, some]) => {
+      const partitions = some.map(({ partition }) => partition);
+      const absent = (await partitionsAt(log, topic, partitions)).flatMap((one) => (one.error ? [one.partition] : []));
+      return [topic, new Set(absent)] as const;
+    });
+    const absent = new Map(await Promise.all(looks));
+    return offsets.map(({ topic, partition }) => {
+      return numberOf(absent.get(topic)?.has(partition) ? 'UNKNOWN_TOPIC_OR_PARTITION' : error);
+    });
   }
 
   const same = (error: KafkaErrorCode) => error;
@@ -185,7 +208,7 @@ export function createCoordinator(deps: {
       const refuse = (error: KafkaErrorCode): JoinAnswer => ({ error, memberId: request.memberId });
       const { minSessionTimeout, maxSessionTimeout } = settings;
       const { sessionTimeout } = request;
-      if (request.group === '') return Promise.resolve(refuse('INVALID_GROUP_ID'));
+      if (request.group === NAMELESS) return Promise.resolve(refuse('INVALID_GROUP_ID'));
       if (sessionTimeout < minSessionTimeout || sessionTimeout > maxSessionTimeout) {
         return Promise.resolve(refuse('INVALID_SESSION_TIMEOUT'));
       }
@@ -220,12 +243,12 @@ export function createCoordinator(deps: {
     },
 
     async commit(id, who, generation, offsets) {
-      const all = (error: KafkaErrorCode) => offsets.map(() => numberOf(error));
+      const all = (error: KafkaErrorCode) => refuseAll(offsets, error);
       const slot = await slotOf(id);
       if (typeof slot === 'string') return all(slot);
-      const refused = slot.group.mayCommit(who, generation);
-      if (refused) return all(refused);
       try {
+        const refused = slot.group.mayCommit(who, generation);
+        if (refused) return await all((await exists(id, slot)) ? refused : 'GROUP_ID_NOT_FOUND');
         const errors = await slot.held.commit(offsets);
         return errors.map((error) => (error ? numberOf(error.code) : 0));
       } catch (error) {
@@ -234,7 +257,15 @@ export function createCoordinator(deps: {
       }
     },
 
-    offsets: committed,
+    async offsets(id) {
+      try {
+        return await committed(id);
+      } catch (error) {
+        // All else that may be tried again clients take for final here.
+        if (error instanceof VarveError && error.retriable) return 'NOT_COORDINATOR';
+        throw error;
+      }
+    },
 
     known: (id) => ready.get(id)?.group,
 
@@ -253,7 +284,7 @@ export function createCoordinator(deps: {
     },
 
     async forget(id, partitions) {
-      if ((await committed(id)).length === 0) return 'GROUP_ID_NOT_FOUND';
+      if (id === NAMELESS) return 'INVALID_GROUP_ID';
       const slot = await slotOf(id);
       if (typeof slot === 'string') return slot;
       const { members, protocolType } = slot.group;
@@ -262,6 +293,7 @@ export function createCoordinator(deps: {
       const read = subscribedTopics(members.values());
       const isRead = ({ topic }: GroupPartition) => read.has(topic);
       try {
+        if (!(await exists(id, slot))) return 'GROUP_ID_NOT_FOUND';
         const errors = await slot.held.forget(partitions.filter((one) => !isRead(one)));
         let next = 0;
         return partitions.map((one) => {

@@ -122,8 +122,6 @@ export function createGroup(deps: GroupDeps, kept?: KeptGroup): Group {
 
     mayCommit(who, generation) {
       if (generation < 0 && members.size === 0) return undefined;
-      // Of a group that nobody is in, any generation is a past one.
-      if (now.state === 'Empty') return generation === now.number ? 'UNKNOWN_MEMBER_ID' : 'ILLEGAL_GENERATION';
       const strange = now.strangeness(who);
       if (strange) return strange;
       if (generation !== now.number) return 'ILLEGAL_GENERATION';

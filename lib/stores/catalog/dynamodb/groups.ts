@@ -7,7 +7,8 @@ import type { Item, Key, Update, Value } from './table.ts';
 
 /**
  * Committed offsets: an item for each 64 partitions of a topic, with `g` the highest generation that claimed or committed, `t`
- * the topic's name, `o<partition>` the offset and `m<partition>` its metadata. A group is listed before it has its first such item.
+ * the topic's name, `o<partition>` the offset, `m<partition>` its metadata and `e<partition>` its leader epoch, the last two if they were
+ * told. A group is listed before it has its first such item.
  * What a coordinator keeps is an item with `g` as fence and `s`.
  */
 
@@ -61,13 +62,14 @@ export function groups(engine: Engine): Groups {
         const remove: string[] = [];
         // An expression may name an attribute once: of a partition that is given twice the last offset counts.
         const bySlot = new Map(members.map((member) => [member.partition % BUCKET, member]));
-        for (const [slot, { offset, metadata }] of bySlot) {
-          set.push(`o${slot} = :o${slot}`);
-          values[`:o${slot}`] = offset;
-          if (metadata === undefined) remove.push(`m${slot}`);
-          else {
-            set.push(`m${slot} = :m${slot}`);
-            values[`:m${slot}`] = metadata;
+        for (const [slot, { offset, metadata, leaderEpoch }] of bySlot) {
+          const told = { [`o${slot}`]: offset, [`m${slot}`]: metadata, [`e${slot}`]: leaderEpoch };
+          for (const [name, value] of Object.entries(told)) {
+            if (value === undefined) remove.push(name);
+            else {
+              set.push(`${name} = :${name}`);
+              values[`:${name}`] = value;
+            }
           }
         }
         const removal = remove.length > 0 ? ` REMOVE ${remove.join(', ')}` : '';
@@ -84,10 +86,11 @@ export function groups(engine: Engine): Groups {
 
     async advance(group, at, from, to) {
       if (!listed.get(group)) await list(group);
-      const slot = `o${at.partition % BUCKET}`;
+      const n = at.partition % BUCKET;
+      const slot = `o${n}`;
       const request: Update = {
         key: key.offsets(group, at.topicId, at.partition),
-        update: `SET g = if_not_exists(g, :zero), t = :t, ${slot} = :to REMOVE m${at.partition % BUCKET}`,
+        update: `SET g = if_not_exists(g, :zero), t = :t, ${slot} = :to REMOVE m${n}, e${n}`,
         condition: from === undefined ? `attribute_not_exists(${slot})` : `${slot} = :from`,
         values: { ':zero': 0, ':t': at.topic, ':to': to, ...(from !== undefined && { ':from': from }) },
       };
@@ -101,7 +104,7 @@ export function groups(engine: Engine): Groups {
     async forget(group, generation, partitions) {
       const updates = [...buckets(group, partitions).values()].map(({ key, members }): Update => {
         const slots = [...new Set(members.map(({ partition }) => partition % BUCKET))];
-        const attributes = slots.flatMap((slot) => [`o${slot}`, `m${slot}`]);
+        const attributes = slots.flatMap((slot) => [`o${slot}`, `m${slot}`, `e${slot}`]);
         return { key, update: `SET g = :g REMOVE ${attributes.join(', ')}` };
       });
       return (await fenced(group, generation, updates)) === 'fenced' ? 'fenced' : 'forgotten';
@@ -137,8 +140,9 @@ export function groups(engine: Engine): Groups {
 
     async list({ after, limit = 1_000 } = {}) {
       const ids: string[] = [];
-      const query = { pk: GROUPS, from: `${after ?? ''}${START}`, to: END, limit, consistent: true };
-      for await (const item of scan(engine, query)) ids.push(item.sk as string);
+      const from = after === undefined ? START : `${key.group(after).sk}${START}`;
+      const query = { pk: GROUPS, from, to: END, limit, consistent: true };
+      for await (const { sk } of scan(engine, query)) ids.push(sk === START ? '' : (sk as string));
       return ids;
     },
 
@@ -187,12 +191,14 @@ function decode(item: Item): CommittedOffset[] {
     if (!/^o\d+$/.test(name)) continue;
     const slot = Number(name.slice(1));
     const metadata = item[`m${slot}`] as string | undefined;
+    const epoch = item[`e${slot}`];
     found.push({
       topic: item.t as string,
       topicId,
       partition: Number(bucket) * BUCKET + slot,
       offset: Number(value),
       ...(metadata !== undefined && { metadata }),
+      ...(epoch !== undefined && { leaderEpoch: Number(epoch) }),
     });
   }
   return found;

@@ -40,7 +40,8 @@ export const key = {
   /** Partition keys of their own, so that chunks do not share the write units of the head. */
   chunk: (at: TopicIdPartition, id: TimeId): Key => ({ pk: chunks(at, Number.parseInt(id.slice(-1), 16)), sk: id }),
 
-  group: (id: string): Key => ({ pk: GROUPS, sk: id }),
+  /** A sort key cannot be empty, as the id of Kafka's nameless group is. */
+  group: (id: string): Key => ({ pk: GROUPS, sk: id || START }),
   groupState: (id: string): Key => ({ pk: `group#${id}`, sk: 'state' }),
   member: (group: string, name: string): Key => ({ pk: `group#${group}`, sk: `member#${name}` }),
   offsets: (group: string, topicId: string, p: number): Key => ({

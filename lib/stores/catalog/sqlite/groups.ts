@@ -10,13 +10,15 @@ interface Row {
   topic: string | null;
   offset: number | null;
   metadata: string | null;
+  leader_epoch: number | null;
 }
 
 /** Empty when the partition is claimed and nothing is committed. */
 function committedIn(row: Row | undefined): CommittedOffset[] {
   if (!row || row.topic === null || row.offset === null) return [];
-  const { topic_id: topicId, partition, topic, offset, metadata } = row;
-  return [{ topicId, partition, topic, offset, ...(metadata !== null && { metadata }) }];
+  const { topic_id: topicId, partition, topic, offset, metadata, leader_epoch: leaderEpoch } = row;
+  const told = { ...(metadata !== null && { metadata }), ...(leaderEpoch !== null && { leaderEpoch }) };
+  return [{ topicId, partition, topic, offset, ...told }];
 }
 
 export function openGroups(db: Database): Sync<Groups> {
@@ -51,13 +53,13 @@ export function openGroups(db: Database): Sync<Groups> {
     commit(group, generation, offsets, { forward = false } = {}) {
       if (isFenced(group, generation, offsets)) return 'fenced';
       register(group);
-      for (const { topicId, partition, topic, offset, metadata } of offsets) {
+      for (const { topicId, partition, topic, offset, metadata, leaderEpoch } of offsets) {
         if (forward && (rowOf(group, { topicId, partition })?.offset ?? -1) > offset) continue;
         db.run(
-          `INSERT INTO offsets (group_id, topic_id, partition, generation, topic, offset, metadata)
-           VALUES (?, ?, ?, ?, ?, ?, ?)
+          `INSERT INTO offsets (group_id, topic_id, partition, generation, topic, offset, metadata, leader_epoch)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT DO UPDATE SET generation = excluded.generation, topic = excluded.topic,
-             offset = excluded.offset, metadata = excluded.metadata`,
+             offset = excluded.offset, metadata = excluded.metadata, leader_epoch = excluded.leader_epoch`,
           group,
           topicId,
           partition,
@@ -65,6 +67,7 @@ export function openGroups(db: Database): Sync<Groups> {
           topic,
           offset,
           metadata ?? null,
+          leaderEpoch ?? null,
         );
       }
       return 'committed';
@@ -76,7 +79,8 @@ export function openGroups(db: Database): Sync<Groups> {
       register(group);
       db.run(
         `INSERT INTO offsets (group_id, topic_id, partition, generation, topic, offset) VALUES (?, ?, ?, 0, ?, ?)
-         ON CONFLICT DO UPDATE SET topic = excluded.topic, offset = excluded.offset, metadata = NULL`,
+         ON CONFLICT DO UPDATE SET topic = excluded.topic, offset = excluded.offset, metadata = NULL,
+           leader_epoch = NULL`,
         group,
         at.topicId,
         at.partition,
@@ -90,7 +94,7 @@ export function openGroups(db: Database): Sync<Groups> {
       if (isFenced(group, generation, partitions)) return 'fenced';
       for (const { topicId, partition } of partitions) {
         db.run(
-          `UPDATE offsets SET generation = ?, topic = NULL, offset = NULL, metadata = NULL
+          `UPDATE offsets SET generation = ?, topic = NULL, offset = NULL, metadata = NULL, leader_epoch = NULL
            WHERE group_id = ? AND topic_id = ? AND partition = ?`,
           generation,
           group,
@@ -132,9 +136,11 @@ export function openGroups(db: Database): Sync<Groups> {
       return state.length > 0 ? state : undefined;
     },
 
-    list({ after = '', limit = 1000 } = {}) {
+    list({ after, limit = 1000 } = {}) {
+      const where = after === undefined ? '' : 'WHERE id > ?';
+      const values = after === undefined ? [limit] : [after, limit];
       return db
-        .all<{ id: string }>('SELECT id FROM groups WHERE id > ? ORDER BY id LIMIT ?', after, limit)
+        .all<{ id: string }>(`SELECT id FROM groups ${where} ORDER BY id LIMIT ?`, ...values)
         .map(({ id }) => id);
     },
 

@@ -125,9 +125,10 @@ const TABLES = `
     topic_id   TEXT NOT NULL,
     partition  INTEGER NOT NULL,
     generation INTEGER NOT NULL,      -- the fence
-    topic      TEXT,                  -- null, like the next two, while nothing is committed
+    topic      TEXT,                  -- null, like all that follow, while nothing is committed
     offset     INTEGER,
     metadata   TEXT,
+    leader_epoch INTEGER,             -- null when none was told
     PRIMARY KEY (group_id, topic_id, partition)
   ) STRICT, WITHOUT ROWID;
 
@@ -169,6 +170,9 @@ const COUNT_BYTES = `
 /** For a file that was made before members shared a lease. */
 const SHARE_LEASES = 'ALTER TABLE leases ADD COLUMN plan TEXT; ALTER TABLE leases ADD COLUMN members TEXT;';
 
+/** For a file that was made before leader epochs were kept. */
+const KEEP_EPOCHS = 'ALTER TABLE offsets ADD COLUMN leader_epoch INTEGER;';
+
 /**
  * Opens the catalog in a file (or `:memory:`), or makes it, and holds it for this connection alone until it is closed or the
  * process ends. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_TOO_NEW, DATA_UNREADABLE.
@@ -200,6 +204,8 @@ export function openDatabase(path: string, clusterId: string): Database {
       if (db.get("SELECT 1 FROM sqlite_schema WHERE name = 'instances'") === undefined) db.exec(INSTANCES);
       if (db.get("SELECT 1 FROM pragma_table_info('leases') WHERE name = 'members'") === undefined)
         db.exec(SHARE_LEASES);
+      if (db.get("SELECT 1 FROM pragma_table_info('offsets') WHERE name = 'leader_epoch'") === undefined)
+        db.exec(KEEP_EPOCHS);
     }
     db.exec('COMMIT');
     return db;

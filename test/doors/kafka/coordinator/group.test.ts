@@ -184,7 +184,7 @@ describe('a stable group', () => {
     group.leave(who(a));
     expect(emptied()).toBe(1);
     expect(group.mayCommit({ memberId: '', instanceId: null }, -1)).toBeUndefined();
-    expect(group.mayCommit(who(a), a.generation)).toBe('ILLEGAL_GENERATION');
+    expect(group.mayCommit(who(a), a.generation)).toBe('UNKNOWN_MEMBER_ID');
   });
 
   test('a member that joins again as it was gets the same answer, the leader a new generation', async () => {

@@ -78,6 +78,22 @@ describe('a catalog file', () => {
     expect((await catalog.partitions.head(at))!.bytes).toBe(sum(lengths) + 50);
   });
 
+  it('that was made before leader epochs were kept keeps them from then on', async () => {
+    const offset = { topic: 't', topicId: 'id', partition: 0, offset: 5, metadata: 'm' };
+    const first = await open();
+    await first.groups.commit('g', 1, [offset]);
+    await first.close();
+    const old = new DatabaseSync(path);
+    old.exec('ALTER TABLE offsets DROP COLUMN leader_epoch');
+    old.close();
+
+    const catalog = await open();
+
+    expect(await catalog.groups.offsets('g')).toEqual([offset]);
+    await catalog.groups.commit('g', 1, [{ ...offset, leaderEpoch: 3 }]);
+    expect(await catalog.groups.offsets('g')).toEqual([{ ...offset, leaderEpoch: 3 }]);
+  });
+
   it('is made where there is none, and has one id for life', async () => {
     const first = await open();
     await first.close();
