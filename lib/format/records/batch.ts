@@ -146,12 +146,18 @@ export function decodeBatch(bytes: Uint8Array, options: DecodeOptions = {}): Log
   return records;
 }
 
-/** The records of a whole batch, decompressed, and how many objects may be made of them. Errors as `decompress`, and INVALID_RECORD. */
+/** The records of a whole batch, decompressed, and how many objects may be made of them. */
+export interface RecordSection {
+  cursor: Cursor;
+  allowance: Allowance;
+}
+
+/** Errors as `decompress`, and INVALID_RECORD. */
 export function recordsOf(
   bytes: Uint8Array,
   { compression, recordCount }: BatchHeader,
   maxDecompressed = MAX_DECOMPRESSED,
-): { cursor: Cursor; allowance: Allowance } {
+): RecordSection {
   if (recordCount < 0) throw malformed(`it holds ${recordCount} records`);
   const records = decompress(compression, bytes.subarray(BATCH_OVERHEAD), maxDecompressed);
   const objects = compression === 'none' ? Number.POSITIVE_INFINITY : maxDecompressed / OBJECT_BYTES;

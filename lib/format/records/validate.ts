@@ -1,5 +1,6 @@
 import { type RecordError, VarveError } from '../../errors.ts';
-import { type DecodeOptions, recordsOf } from './batch.ts';
+import { type DecodeOptions, type RecordSection, recordsOf } from './batch.ts';
+import { release } from './compression.ts';
 import { type BatchHeader, hasUnknownAttributes, readWhole, verifyCrc } from './header.ts';
 import { malformed, type RecordFacts, scanRecord } from './record-bytes.ts';
 
@@ -54,8 +55,16 @@ function validateHeader(header: BatchHeader): void {
 }
 
 function validateRecords(bytes: Uint8Array, header: BatchHeader, rules: RecordRules): number {
+  const records = recordsOf(bytes, header, rules.maxDecompressed);
+  try {
+    return scanRecords(records, header, rules);
+  } finally {
+    if (header.compression !== 'none') release(records.cursor.bytes);
+  }
+}
+
+function scanRecords({ cursor, allowance }: RecordSection, header: BatchHeader, rules: RecordRules): number {
   const { keyed = false, oldest = Number.NEGATIVE_INFINITY, newest = Number.POSITIVE_INFINITY } = rules;
-  const { cursor, allowance } = recordsOf(bytes, header, rules.maxDecompressed);
   const base = { offset: 0, timestamp: header.baseTimestamp };
   const facts: RecordFacts = { offset: 0, timestamp: 0, hasKey: false };
   const errors: RecordError[] = [];

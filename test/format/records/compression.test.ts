@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
+import { createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BATCH_OVERHEAD, decodeBatch } from '../../../lib/format/records/batch.ts';
@@ -36,6 +38,30 @@ describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
     expect(process.memoryUsage().rss - before).toBeLessThan(32 * MIB);
   });
 
+  test('takes memory of its size once', () => {
+    const bytes = compress(codec, Buffer.alloc(8 * MIB));
+    const before = process.memoryUsage().arrayBuffers;
+
+    const whole = decompress(codec, bytes, 64 * MIB);
+
+    expect(whole.length).toBe(8 * MIB);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(9 * MIB);
+  });
+
+  test('any bytes, whatever they are like, come back as they were', () => {
+    const anyBytes = fc.oneof(
+      fc.uint8Array({ maxLength: 2000 }),
+      fc
+        .tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.nat(300_000))
+        .map(([part, size]) => Buffer.alloc(size, part)),
+    );
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        expect(Buffer.compare(decompress(codec, compress(codec, bytes), MIB), bytes)).toBe(0);
+      }),
+    );
+  });
+
   test.each([
     ['followed by other bytes', (bytes: Uint8Array) => Buffer.concat([bytes, TEXT])],
     ['of another codec', () => (codec === 'gzip' ? zstdCompressSync(TEXT) : gzipSync(TEXT))],
@@ -45,6 +71,33 @@ describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
     );
   });
 });
+
+test('a zstd frame of which its producer did not know the size when it began', async () => {
+  // As Java's and Go's producers write it: its header says nothing.
+  const stream = createZstdCompress();
+  const text = Buffer.concat([TEXT, randomBytes(300_000), Buffer.alloc(300_000)]);
+  stream.end(text);
+  const bytes = await buffer(stream);
+
+  expect(bytes[4]! >> 6).toBe(0);
+  expect(Buffer.compare(decompress('zstd', bytes, MIB), text)).toBe(0);
+  expect(() => decompress('zstd', bytes, 600_000)).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }));
+  for (const length of [0, 3, 5, 6, 9, 1000, bytes.length - 1]) {
+    expect(() => decompress('zstd', bytes.subarray(0, length), MIB)).toThrow(
+      expect.objectContaining({ code: 'CORRUPT_MESSAGE' }),
+    );
+  }
+});
+
+test.each([0, 1, TEXT.length - 1, TEXT.length + 1])(
+  'a gzip frame that says it becomes %i bytes and does not',
+  (says) => {
+    const bytes = Buffer.from(compress('gzip', TEXT));
+    bytes.writeUInt32LE(says, bytes.length - 4);
+
+    expect(() => decompress('gzip', bytes, MIB)).toThrow(expect.objectContaining({ code: 'CORRUPT_MESSAGE' }));
+  },
+);
 
 describe.each(['snappy', 'lz4'] as const)('%s', (codec) => {
   const clients = readFileSync(new URL('fixtures/python-clients.jsonl', import.meta.url), 'utf8')

@@ -199,6 +199,15 @@ describe('what small bytes claim to be large', () => {
     expectCheap(() => validateBatch(bytes, limits), tooLarge);
   });
 
+  test.each(['gzip', 'zstd'] as const)('12 MiB of zeros, which are allowed, over and over in one go, %s', (codec) => {
+    const bytes = batchOf(new Uint8Array(12 * MIB), 1_000_000, codec);
+    const before = process.memoryUsage().arrayBuffers;
+
+    for (let i = 0; i < 4; i++) expect(() => validateBatch(bytes)).toThrow(invalid);
+
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * MIB);
+  });
+
   test('more records than may become objects, within the limit of bytes', () => {
     const count = Math.floor(MIB / 7);
     const records = Array.from({ length: count }, () => ({ key: null, value: null, headers: [], timestamp: 0 }));
