@@ -31,12 +31,32 @@ const NAMES = ['', '.', 'no-such', '../up', 'a b', 'é\u0000', '\ud83d\ude00', '
 const DESTRUCTIVE = ['DeleteTopics', 'DeleteRecords', 'CreatePartitions', 'AlterConfigs', 'IncrementalAlterConfigs'];
 const CROWDED = ['DescribeGroups', 'Metadata', 'Fetch', 'DeleteGroups', 'FindCoordinator'];
 const MIB = 1024 * 1024;
-/** Codecs' numbers, and a few KB that hold more than a batch may. */
 const ZEROS = Buffer.alloc(100 * MIB);
+/**
+ * Codecs' numbers, and a few KB of zeros: more than a batch may hold, where the frame says so, where it lies and where it says nothing;
+ * and as many as it may.
+ */
 const BOMBS = [
-  [1, gzipSync(ZEROS, { level: 1 })],
-  [4, zstdCompressSync(ZEROS, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })],
+  [1, gzipOf(ZEROS)],
+  [1, lying(gzipOf(ZEROS), 60 * MIB)],
+  [1, gzipOf(ZEROS.subarray(0, 60 * MIB))],
+  [4, zstdOf(ZEROS)],
+  [4, zstdOf(ZEROS, { [constants.ZSTD_c_contentSizeFlag]: 0 })],
+  [4, zstdOf(ZEROS.subarray(0, 60 * MIB))],
 ] as const;
+
+function gzipOf(bytes: Buffer): Buffer {
+  return gzipSync(bytes, { level: 1 });
+}
+
+function lying(frame: Buffer, size: number): Buffer {
+  frame.writeUInt32LE(size, frame.length - 4);
+  return frame;
+}
+
+function zstdOf(bytes: Buffer, params: Record<number, number> = {}): Buffer {
+  return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 1, ...params } });
+}
 
 /** Batches as producers send them. They are made once: to compress one takes longer than all else that there is to a frame. */
 const SOUND = Array.from({ length: 500 }, (_, i) => {
