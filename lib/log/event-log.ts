@@ -185,6 +185,9 @@ export interface EventLog {
 
   offsets(topic: string, partition: number): Promise<OffsetRange>;
 
+  /** Bytes of the batches that can be read, as they are stored; the one that holds the log start counts whole. A moment old. */
+  size(topic: string, partition: number): Promise<number>;
+
   /** The first record at or after `timestamp`; undefined when there is none. */
   offsetAt(
     topic: string,

@@ -31,6 +31,7 @@ import { offsetOf } from './offset-of.ts';
 import type { Prices } from './placement.ts';
 import { createProducer } from './producer.ts';
 import { createReader } from './reader.ts';
+import { sizeOf } from './size.ts';
 import { checkPartition, createTopicCache } from './topic-cache.ts';
 import { type TopicSettings, topicSettings } from './topic-config.ts';
 import { createTopicAdmin } from './topics.ts';
@@ -275,6 +276,14 @@ export function createLog(deps: LogDeps): EventLog {
         const head = await heads.get(of, NOW);
         if (!head) throw unknownPartition(topic, partition);
         return { earliest: head.logStart, latest: head.highWatermark };
+      });
+    },
+
+    async size(topic, partition) {
+      return on(topic, partition, async (of) => {
+        const head = await heads.get(of);
+        if (!head) throw unknownPartition(topic, partition);
+        return sizeOf(catalog.partitions, of, head);
       });
     },
 

@@ -20,6 +20,7 @@ export const TOOLS = {
   'kafka-consumer-groups.sh': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
   'kafka-configs.sh': 'kafka.admin.ConfigCommand',
   'kafka-get-offsets.sh': 'org.apache.kafka.tools.GetOffsetShell',
+  'kafka-log-dirs.sh': 'org.apache.kafka.tools.LogDirsCommand',
   'kafka-delete-records.sh': 'org.apache.kafka.tools.DeleteRecordsCommand',
   'kafka-producer-perf-test.sh': 'org.apache.kafka.tools.ProducerPerformance',
   'kafka-consumer-perf-test.sh': 'org.apache.kafka.tools.ConsumerPerformance',

@@ -70,6 +70,9 @@ describe.skipIf('unavailable' in kafka)("Kafka's own tools", () => {
     await writeFile(plan, JSON.stringify({ version: 1, partitions: [{ topic: 'words', partition: 0, offset: 20 }] }));
     expect(await tool('kafka-delete-records.sh', `--offset-json-file ${plan}`)).toContain('low_watermark: 20');
     expect(lines(await tool('kafka-get-offsets.sh', '--topic words --time earliest'))).toEqual(['words:0:20']);
+    expect(await tool('kafka-log-dirs.sh', '--describe --topic-list words')).toMatch(
+      /"partition":"words-0","size":[1-9]/,
+    );
 
     expect(lines(await tool('kafka-consumer-groups.sh', '--list'))).toContain('readers');
     const row = async () => columns(await tool('kafka-consumer-groups.sh', '--describe --group readers')).at(-1)!;

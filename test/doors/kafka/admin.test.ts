@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alterPartitionReassignments } from '../../../lib/doors/kafka/apis/alter-partition-reassignments.ts';
 import { describeCluster } from '../../../lib/doors/kafka/apis/describe-cluster.ts';
 import { describeGroups } from '../../../lib/doors/kafka/apis/describe-groups.ts';
+import { describeLogDirs } from '../../../lib/doors/kafka/apis/describe-log-dirs.ts';
 import { describeTopicPartitions } from '../../../lib/doors/kafka/apis/describe-topic-partitions.ts';
 import { electLeaders } from '../../../lib/doors/kafka/apis/elect-leaders.ts';
 import { listConfigResources } from '../../../lib/doors/kafka/apis/list-config-resources.ts';
@@ -99,6 +100,48 @@ describe('reassignments (KIP-455)', () => {
   test('are never on their way', async () => {
     const answer = await client.call(listPartitionReassignments, 0, { timeoutMs: 1_000, topics: null });
     expect(answer).toMatchObject({ errorCode: 0, topics: [] });
+  });
+});
+
+describe('DescribeLogDirs (KIP-113)', () => {
+  const dirs = async (version: number, topics: { topic: string; partitions: number[] }[] | null) =>
+    client.call(describeLogDirs, version, { topics });
+
+  test('tells the bytes of partitions that there are, in one folder of no known size', async () => {
+    await gateway.log.append('asked-about', [{ value: 'x', partition: 1 }]);
+    const bytes = await gateway.log.size('asked-about', 1);
+    expect(bytes).toBeGreaterThan(0);
+    const asked = [
+      { topic: 'nowhere', partitions: [0] },
+      { topic: 'asked-about', partitions: [1, 1, 2] },
+      { topic: 'asked-about', partitions: [0] },
+    ];
+    const partition = { offsetLag: 0, isFutureKey: false };
+    const told = [
+      { ...partition, partitionIndex: 1, partitionSize: bytes },
+      { ...partition, partitionIndex: 0, partitionSize: 0 },
+    ];
+    for (const version of [1, 2, 3, 4, 5]) {
+      const { results, errorCode } = await dirs(version, asked);
+      expect(errorCode).toBe(0);
+      expect(results).toEqual([
+        {
+          errorCode: 0,
+          logDir: `/${gateway.log.clusterId}`,
+          topics: [{ name: 'asked-about', partitions: told }],
+          totalBytes: -1,
+          usableBytes: -1,
+          isCordoned: false,
+        },
+      ]);
+    }
+  });
+
+  test('tells all when none is named, and nothing when that is asked for', async () => {
+    const { results } = await dirs(4, null);
+    const names = results[0]!.topics.map(({ name, partitions }) => [name, partitions.length]);
+    expect(names).toContainEqual(['asked-about', 2]);
+    expect((await dirs(4, [])).results).toMatchObject([{ errorCode: 0, topics: [] }]);
   });
 });
 
