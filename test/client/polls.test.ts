@@ -1,46 +1,14 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Client, connect, type ReadOptions, type ReadRecord } from '../../lib/client/client.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { type RunningDoor, runDoor } from '../doors/http/running-door.ts';
+import { expect, test } from 'vitest';
+import { connect } from '../../lib/client/client.ts';
+import { hastyClock } from '../support/clock.ts';
 import { poll } from '../support/poll.ts';
 import { brokenFetch } from './broken-fetch.ts';
+import { doorWithOrders, following, valuesOf } from './orders.ts';
 
-let door: RunningDoor;
-
-beforeEach(async () => {
-  door = await runDoor();
-  await door.log.topics.create('orders', { partitions: 3 });
-});
-
-afterEach(() => door.close());
-
-const append = (partition: number, ...values: unknown[]) =>
-  door.log.append(
-    'orders',
-    values.map((value) => ({ partition, value: JSON.stringify(value) })),
-  );
+const door = doorWithOrders();
+const { append } = door;
 
 const polling = (options: Parameters<typeof connect>[1] = {}) => connect(door.url, { following: 'polls', ...options });
-
-const valuesOf = (records: readonly ReadRecord[], partition: number) =>
-  records.filter((record) => record.partition === partition).map(({ value }) => value);
-
-/** Follows in the background; what came is in `records`. */
-function following(client: Client, options: ReadOptions = {}) {
-  const records: ReadRecord[] = [];
-  const controller = new AbortController();
-  const ended = (async () => {
-    for await (const record of client.read('orders', { ...options, signal: controller.signal })) records.push(record);
-  })();
-  ended.catch(() => {});
-  return {
-    records,
-    ended,
-    stop: () => controller.abort(),
-    count: (count: number) =>
-      poll(`${count} records are there`, 25_000, () => (records.length >= count ? true : undefined)),
-  };
-}
 
 /** Requests for records that are open now, and the most that were at a time. */
 function countingFetch() {
@@ -54,15 +22,8 @@ function countingFetch() {
   return { open, fetch };
 }
 
-/** Pauses take no time, and a minute a second. */
-const hasty: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now() * 60,
-  schedule(ms, run) {
-    const timer = setTimeout(run, ms / 60);
-    return () => clearTimeout(timer);
-  },
-};
+/** A minute takes a second. */
+const hasty = hastyClock(60);
 
 test('gives what was there, then what comes, each partition in its order', async () => {
   await append(0, 'old');

@@ -1,48 +1,16 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { connect, type ReadOptions, type ReadRecord } from '../../lib/client/client.ts';
-import { type RunningDoor, runDoor } from '../doors/http/running-door.ts';
 import { poll } from '../support/poll.ts';
 import { brokenFetch } from './broken-fetch.ts';
+import { doorWithOrders, following, valuesOf } from './orders.ts';
 
-let door: RunningDoor;
-
-beforeEach(async () => {
-  door = await runDoor();
-  await door.log.topics.create('orders', { partitions: 3 });
-});
-
-afterEach(() => door.close());
-
-const append = (partition: number, ...values: unknown[]) =>
-  door.log.append(
-    'orders',
-    values.map((value) => ({ partition, value: JSON.stringify(value) })),
-  );
+const door = doorWithOrders();
+const { append } = door;
 
 async function readAll(options: ReadOptions, client = connect(door.url)): Promise<ReadRecord[]> {
   const list: ReadRecord[] = [];
   for await (const record of client.read('orders', { follow: false, ...options })) list.push(record);
   return list;
-}
-
-const valuesOf = (records: readonly ReadRecord[], partition: number) =>
-  records.filter((record) => record.partition === partition).map(({ value }) => value);
-
-/** Follows in the background; what came is in `records`. */
-function following(options: ReadOptions, client = connect(door.url)) {
-  const records: ReadRecord[] = [];
-  const controller = new AbortController();
-  const ended = (async () => {
-    for await (const record of client.read('orders', { ...options, signal: controller.signal })) records.push(record);
-  })();
-  ended.catch(() => {});
-  return {
-    records,
-    ended,
-    stop: () => controller.abort(),
-    count: (count: number) =>
-      poll(`${count} records are there`, 20_000, () => (records.length >= count ? true : undefined)),
-  };
 }
 
 describe('up to the end', () => {
@@ -103,7 +71,7 @@ describe('up to the end', () => {
 describe('following', () => {
   test('gives what was there, then what comes', async () => {
     await append(0, 'old');
-    const reader = following({});
+    const reader = following(connect(door.url));
     await reader.count(1);
 
     await append(2, 'new');
@@ -117,7 +85,7 @@ describe('following', () => {
   });
 
   test('one partition gives its own records alone', async () => {
-    const reader = following({ partition: 1 });
+    const reader = following(connect(door.url), { partition: 1 });
 
     await append(0, 'other');
     await append(1, 'mine');
@@ -132,7 +100,7 @@ describe('following', () => {
     await door.log.topics.delete('orders');
     await door.log.topics.create('orders', { partitions: 260 });
     await append(7, 'old');
-    const reader = following({});
+    const reader = following(connect(door.url));
     await reader.count(1);
 
     for (const partition of [0, 7, 259]) await append(partition, 'new');
@@ -148,7 +116,7 @@ describe('following', () => {
     let streams = 0;
     // The first seven streams are cut, each a little later than the one before.
     const fetch = brokenFetch({ cutAfter: () => (++streams > 5 && streams < 13 ? streams * 40 : undefined) });
-    const reader = following({}, connect(door.url, { fetch }));
+    const reader = following(connect(door.url, { fetch }));
     for (let index = 0; index < 60; index++) await append(index % 3, index);
 
     await reader.count(60);
@@ -164,10 +132,8 @@ describe('following', () => {
   });
 
   test('comes back after the server ended the stream', async () => {
-    await door.close();
-    door = await runDoor({ limits: { maxStream: 30 } });
-    await door.log.topics.create('orders', { partitions: 3 });
-    const reader = following({});
+    await door.replace({ limits: { maxStream: 30 } });
+    const reader = following(connect(door.url));
 
     for (let index = 0; index < 4; index++) {
       await append(0, index);
@@ -181,7 +147,7 @@ describe('following', () => {
 
   test('gives up with the last failure when nothing answers for long', async () => {
     await append(0, 'a');
-    const reader = following({}, connect(door.url, { patience: 200 }));
+    const reader = following(connect(door.url, { patience: 200 }));
     await reader.count(1);
 
     await door.close();
@@ -191,7 +157,7 @@ describe('following', () => {
 
   test('ends at once when the topic is deleted', async () => {
     await append(0, 'a');
-    const reader = following({});
+    const reader = following(connect(door.url));
     await reader.count(1);
 
     await door.log.topics.delete('orders');
