@@ -9,6 +9,8 @@ export interface VirtualClock extends Clock {
   readonly fired: number;
   /** Fires timers until `done` holds. False when `until` (by `monotonic`) comes first, or when no timer is left. */
   run(until: number, done: () => boolean): Promise<boolean>;
+  /** Fires timers until the work is over, and answers what it came to. */
+  outcome<T>(work: Promise<T>): Promise<T>;
 }
 
 interface Timer {
@@ -64,7 +66,7 @@ export function createClock(): VirtualClock {
     return first;
   }
 
-  return {
+  const clock: VirtualClock = {
     get fired() {
       return fired;
     },
@@ -103,7 +105,17 @@ export function createClock(): VirtualClock {
       }
       return true;
     },
+    async outcome(work) {
+      let isOver = false;
+      const ended = work.finally(() => {
+        isOver = true;
+      });
+      ended.catch(() => {});
+      await clock.run(Number.POSITIVE_INFINITY, () => isOver);
+      return ended;
+    },
   };
+  return clock;
 }
 
 /** Immediates run when the queue of settled promises is empty. */

@@ -229,12 +229,7 @@ async function closeLogs({ clock, dice, hosts, network, violate }: Scene, world:
 
 async function auditAll({ model, stores, truth, groups, clock, settings, violate }: Scene): Promise<void> {
   model.finish();
-  let audited = false;
-  const auditing = audit(stores, truth, clock, settings.host, violate)
-    .then(() => auditGroup(stores, truth, groups, GROUP, violate))
-    .finally(() => {
-      audited = true;
-    });
-  await clock.run(Number.POSITIVE_INFINITY, () => audited);
-  await auditing;
+  await clock.outcome(
+    audit(stores, truth, clock, settings.host, violate).then(() => auditGroup(stores, truth, groups, GROUP, violate)),
+  );
 }

@@ -40,6 +40,7 @@ async function openMachine() {
   const seen: Seen[] = [];
   const givenUp: DeadLetter[] = [];
   const dead: AbortController[] = [];
+  const done = clock.outcome;
 
   /** What the function comes to; undefined: it does not end. */
   type Invoke = (seen: Seen) => Invocation | Promise<Invocation> | undefined;
@@ -73,16 +74,6 @@ async function openMachine() {
         ...given,
       }),
     });
-  }
-
-  async function done<T>(work: Promise<T>): Promise<T> {
-    let over = false;
-    const ended = work.finally(() => {
-      over = true;
-    });
-    ended.catch(() => {});
-    await clock.run(Number.POSITIVE_INFINITY, () => over);
-    return ended;
   }
 
   return {

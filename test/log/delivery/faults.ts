@@ -200,14 +200,7 @@ export async function deliverThroughFaults(seed: number, parallelizationFactor =
     await inProcess('sweep', (_, delivery) => delivery.sweep(), MINUTE);
   }
 
-  const settle = async <T>(work: Promise<T>): Promise<T> => {
-    let ended = false;
-    void work.finally(() => {
-      ended = true;
-    });
-    await clock.run(Number.POSITIVE_INFINITY, () => ended);
-    return work;
-  };
+  const settle = clock.outcome;
   const { id: topicId } = await settle(writer.topics.create('orders', { partitions: PARTITIONS }));
   await settle(
     writer.subscriptions.put({

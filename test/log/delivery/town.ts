@@ -119,15 +119,7 @@ export async function openTown(
   });
 
   /** What is asked of the log takes time of its clock. */
-  async function done<T>(work: Promise<T>): Promise<T> {
-    let over = false;
-    const ended = work.finally(() => {
-      over = true;
-    });
-    ended.catch(() => {});
-    await clock.run(Number.POSITIVE_INFINITY, () => over);
-    return ended;
-  }
+  const done = clock.outcome;
 
   await done(log.topics.create(TOPIC, { partitions }));
   const options: SubscribeOptions = {
