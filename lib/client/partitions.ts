@@ -24,6 +24,9 @@ export interface PollOptions {
   signal?: AbortSignal;
 }
 
+/** What each read asks for where many follow each other. */
+export const PAGE = { limit: 10_000, maxBytes: 1024 * 1024 };
+
 export interface OffsetRange {
   /** The log start offset. */
   earliest: number;

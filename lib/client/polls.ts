@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { type Clock, sleep } from '../clock.ts';
 import type { Follow, Position } from './following.ts';
 import { merge } from './merge.ts';
-import type { Partitions } from './partitions.ts';
+import { PAGE, type Partitions } from './partitions.ts';
 import { patience } from './requests.ts';
 import type { Topics } from './topics.ts';
 
@@ -23,7 +23,6 @@ const WAIT_IN_TURN = 2_000;
 const PACE = 500;
 /** Milliseconds until it is looked whether the topic has grown. */
 const ROUND = 60_000;
-const PAGE = { limit: 10_000, maxBytes: 1024 * 1024 };
 
 /** Follows by requests that wait for something to come. */
 export function followByPolls(deps: PollsDeps): Follow {

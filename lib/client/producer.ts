@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts';
 import { VarveError } from '../errors.ts';
 import { partitionForKey } from '../log/partitioner.ts';
-import { type AppendAnswer, type AppendedRecord, appendedOf, type NewRecord } from './records.ts';
-import { path, patience, type Requests } from './requests.ts';
+import type { AppendedRecord, NewRecord } from './records.ts';
+import { patience, type Requests } from './requests.ts';
+import { type ProducerIdentity, postBatch, sequencedAppends } from './sequenced.ts';
 import { shapeOf, type TopicShape } from './topic-shape.ts';
 import type { Topics } from './topics.ts';
 
@@ -56,11 +57,12 @@ interface Lane {
   waiting: Part[];
   sending: boolean;
   /** The lane's producer, as the server knows it. */
-  identity: { producer_id: number; producer_epoch: number } | undefined;
+  identity: ProducerIdentity | undefined;
   sequence: number;
 }
 
 export function createProducer({ requests, topics, clock, deliveryTimeout, signal }: ProducerOptions): Producer {
+  const { initProducer } = sequencedAppends(requests);
   const limits = new Map<string, Promise<Limits>>();
   const lanes = new Map<string, Lane>();
   let turn = 0;
@@ -122,8 +124,9 @@ export function createProducer({ requests, topics, clock, deliveryTimeout, signa
     const trying = patience(clock, deliveryTimeout, signal);
     for (let unanswered = false; ; ) {
       try {
-        lane.identity ??= await requests.json('POST', '/api/producers');
-        const answers = await attempt(lane, records);
+        lane.identity ??= await initProducer();
+        const { topic, partition, identity, sequence } = lane;
+        const answers = await postBatch(requests, topic, partition, records, { ...identity, sequence });
         lane.sequence += records.length;
         return answers;
       } catch (error) {
@@ -136,16 +139,6 @@ export function createProducer({ requests, topics, clock, deliveryTimeout, signa
         await trying.failed(error);
       }
     }
-  }
-
-  async function attempt({ topic, partition, identity, sequence }: Lane, records: readonly string[]) {
-    const where = path`/api/topics/${topic}/partitions/${partition}/records`;
-    return appendedOf(
-      await requests.json<AppendAnswer>('POST', where, {
-        query: { ...identity, sequence },
-        body: `{"records":[${records.join(',')}]}`,
-      }),
-    );
   }
 
   return {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Follow } from './following.ts';
 import { merge } from './merge.ts';
-import type { From, Partitions } from './partitions.ts';
+import { type From, PAGE, type Partitions } from './partitions.ts';
 import type { ReadRecord } from './records.ts';
 import { patience } from './requests.ts';
 import type { Topics } from './topics.ts';
@@ -30,7 +30,6 @@ export interface ReaderDeps {
 
 /** Partitions that are read at the same time: so many answers are held. */
 const AT_ONCE = 8;
-const PAGE = { limit: 10_000, maxBytes: 1024 * 1024 };
 
 /** From where, up to where. */
 interface Span {

@@ -32,22 +32,40 @@ export interface SequencedAppends {
   ): Promise<AppendedRecord[]>;
 }
 
-export function sequencedAppends({ json }: Requests): SequencedAppends {
+export function sequencedAppends(requests: Requests): SequencedAppends {
   return {
     async initProducer(options) {
       type Answer = { producer_id: number; producer_epoch: number };
-      const { producer_id, producer_epoch } = await json<Answer>('POST', '/api/producers', options);
+      const { producer_id, producer_epoch } = await requests.json<Answer>('POST', '/api/producers', options);
       return { producerId: producer_id, producerEpoch: producer_epoch };
     },
-    async appendBatch(topic, partition, records, { producerId, producerEpoch, sequence }, options) {
-      const where = path`/api/topics/${topic}/partitions/${partition}/records`;
-      return appendedOf(
-        await json<AppendAnswer>('POST', where, {
-          query: { producer_id: producerId, producer_epoch: producerEpoch, sequence },
-          body: JSON.stringify({ records }),
-          ...options,
-        }),
-      );
-    },
+    appendBatch: (topic, partition, records, sequence, options) =>
+      postBatch(
+        requests,
+        topic,
+        partition,
+        records.map((record) => JSON.stringify(record)),
+        sequence,
+        options,
+      ),
   };
+}
+
+/** As `SequencedAppends.appendBatch`, of the records' JSON texts. */
+export async function postBatch(
+  { json }: Requests,
+  topic: string,
+  partition: number,
+  records: readonly string[],
+  { producerId, producerEpoch, sequence }: BatchSequence,
+  options?: { signal?: AbortSignal },
+): Promise<AppendedRecord[]> {
+  const where = path`/api/topics/${topic}/partitions/${partition}/records`;
+  return appendedOf(
+    await json<AppendAnswer>('POST', where, {
+      query: { producer_id: producerId, producer_epoch: producerEpoch, sequence },
+      body: `{"records":[${records.join(',')}]}`,
+      ...options,
+    }),
+  );
 }
