@@ -3,25 +3,29 @@ import { type Engine, insist, obtain } from './engine.ts';
 import { key } from './keys.ts';
 import type { Item } from './table.ts';
 
+const names = { '#o': 'o' };
+
+/** Takes a lease that is free, released or expired at `now`. */
+export function taking(name: string, owner: string, now: number, expires: number) {
+  return {
+    key: key.lease(name),
+    update: 'SET #o = :me, ep = if_not_exists(ep, :zero) + :one, ex = :ex',
+    condition: 'attribute_not_exists(pk) OR attribute_not_exists(#o) OR ex < :now',
+    names,
+    values: { ':me': owner, ':zero': 0, ':one': 1, ':ex': expires, ':now': now },
+  };
+}
+
 /** `o` owner (absent: free), `ep` epoch, `ex` expiry. A lease that was released keeps its epoch and its expiry. */
 export function leases(engine: Engine): Leases {
   const { table } = engine;
   const held = '#o = :me AND ep = :ep';
-  const names = { '#o': 'o' };
 
   const read = (name: string) => obtain(engine, () => table.get(key.lease(name), { consistent: true }));
 
   return {
     async acquire(name, owner, now, expires) {
-      const answer = await insist(engine, () =>
-        table.update({
-          key: key.lease(name),
-          update: 'SET #o = :me, ep = if_not_exists(ep, :zero) + :one, ex = :ex',
-          condition: 'attribute_not_exists(pk) OR attribute_not_exists(#o) OR ex < :now',
-          names,
-          values: { ':me': owner, ':zero': 0, ':one': 1, ':ex': expires, ':now': now },
-        }),
-      );
+      const answer = await insist(engine, () => table.update(taking(name, owner, now, expires)));
       if (answer.status === 'ok') return decode(name, answer.value);
       const lease = decode(name, answer.item);
       return answer.again && lease?.owner === owner && lease.expires === expires ? lease : undefined;

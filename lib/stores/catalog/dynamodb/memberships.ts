@@ -1,6 +1,7 @@
 import { MEMBERS, type Membership, type MembershipChange, type Memberships } from '../memberships.ts';
 import { type Engine, insist, obtain } from './engine.ts';
 import { key } from './keys.ts';
+import { taking } from './leases.ts';
 import type { Item, StoredValue, Update, Value } from './table.ts';
 
 /** The item of a lease, when members hold it: beside its own attributes `d`, the plan, and `mx`, the expiry of each member. */
@@ -22,14 +23,9 @@ export function memberships(engine: Engine): Memberships {
 
     begin(lease, change, now) {
       const { plan, present, until } = change;
+      const { update, values, ...rest } = taking(lease, MEMBERS, now, until);
       return attempt(
-        {
-          key: key.lease(lease),
-          update: 'SET #o = :me, ep = if_not_exists(ep, :zero) + :one, ex = :ex, d = :d, mx = :mx',
-          condition: 'attribute_not_exists(pk) OR attribute_not_exists(#o) OR ex < :now',
-          names: { '#o': 'o' },
-          values: { ':me': MEMBERS, ':zero': 0, ':one': 1, ':ex': until, ':now': now, ':d': plan, ':mx': present },
-        },
+        { ...rest, update: `${update}, d = :d, mx = :mx`, values: { ...values, ':d': plan, ':mx': present } },
         change,
       );
     },
