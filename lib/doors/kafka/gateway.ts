@@ -65,10 +65,16 @@ const LIMITS: GatewayLimits = {
 export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<KafkaGateway> {
   const { log, clock, random, logger, config, host, advertised } = options;
   const bounds = { ...LIMITS, ...options.limits };
+  const { nodeId } = config;
   const setting = (name: string) => Number(brokerValue(config, name));
   const groups = createCoordinator({
     log,
-    nodeId: config.nodeId,
+    nodeId,
+    onDisplaced: () =>
+      logger.warn(
+        { nodeId },
+        "another gateway has this one's node.id, and its groups: give each that runs its own, --config node.id=N",
+      ),
     clock,
     random,
     settings: {

@@ -135,8 +135,8 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
       if (outcome === 'fenced') throw nonEmpty(group);
     },
 
-    coordinateAs(number) {
-      const slot = createSlot(leaseDeps, number);
+    coordinateAs(number, onDisplaced = () => {}) {
+      const slot = createSlot(leaseDeps, number, onDisplaced);
       const check = (group: string) => {
         if (group !== NAMELESS) checkGroupId(group);
       };

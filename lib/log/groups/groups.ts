@@ -63,8 +63,11 @@ export interface GroupAdmin {
   lag(group: string): Promise<GroupLag[]>;
   /** Sets offsets; an offset outside the partition's range is OFFSET_OUT_OF_RANGE. NON_EMPTY_GROUP while a consumer runs. */
   commit(group: string, offsets: readonly GroupOffset[]): Promise<void>;
-  /** This process as a coordinator, by the number of its slot: no two that live may have the same. */
-  coordinateAs(slot: number): GroupCoordinator;
+  /**
+   * This process as a coordinator, by the number of its slot: no two that live may have the same. `onDisplaced` is called when
+   * another is found to have it.
+   */
+  coordinateAs(slot: number, onDisplaced?: () => void): GroupCoordinator;
   /** NON_EMPTY_GROUP while a consumer runs, GROUP_ID_NOT_FOUND when there is no such group. */
   delete(group: string): Promise<void>;
 }

@@ -8,6 +8,7 @@ export const LEASE_MS = 10_000;
 const MARGIN_MS = 2_000;
 const RENEW_MS = LEASE_MS / 3;
 const RETRY_MS = 500;
+export const TAKEN = 'taken by another';
 
 export interface LeaseDeps {
   leases: Leases;
@@ -19,7 +20,7 @@ export interface LeaseDeps {
 export interface KeptLease {
   /** The lease's epoch: rises with every holder. */
   readonly generation: number;
-  /** Aborts when the lease was lost, or can no longer be relied on, or was released. */
+  /** Aborts when the lease was lost, or can no longer be relied on, or was released. Its reason is TAKEN when another is known to have it. */
   readonly lost: AbortSignal;
   /** Whether the lease can be relied on now, by the holder's own monotonic clock. */
   holds(): boolean;
@@ -50,7 +51,7 @@ export function keepLease({ leases, clock }: LeaseDeps, acquired: Lease, sent: n
       try {
         const renewed = await leases.renew(lease, clock.now() + LEASE_MS);
         if (end.signal.aborted) return;
-        if (!renewed) return end.abort();
+        if (!renewed) return end.abort(TAKEN);
         lease = renewed;
         rely(from);
         pause = RENEW_MS;

@@ -1,7 +1,7 @@
 import { VarveError } from '../../errors.ts';
 import type { Lease } from '../../stores/catalog/leases.ts';
 import { ownerName, takeUnder } from './group-lease.ts';
-import { type KeptLease, keepLease, LEASE_MS, type LeaseDeps } from './kept-lease.ts';
+import { type KeptLease, keepLease, LEASE_MS, type LeaseDeps, TAKEN } from './kept-lease.ts';
 
 /** One lease under which a process holds all its groups, however many: only that is renewed, and only while there are any. */
 export interface Slot {
@@ -16,9 +16,10 @@ interface Held {
 
 /**
  * The first time that it is needed the slot is taken from whoever has it: two live under one name only when the earlier one was
- * killed, or is about to end. That one finds out by its next renewal, or by a write that is fenced, and never takes it back.
+ * killed, or is about to end. That one finds out by its next renewal, or by a write that is fenced, and never takes it back. Then
+ * `onDisplaced` is called, once until the slot is held again.
  */
-export function createSlot(deps: LeaseDeps, number: number): Slot {
+export function createSlot(deps: LeaseDeps, number: number, onDisplaced: () => void): Slot {
   const { leases, clock } = deps;
   const name = `slot#${number}`;
   let own: Promise<Held> | undefined;
@@ -26,6 +27,12 @@ export function createSlot(deps: LeaseDeps, number: number): Slot {
   let isFirst = true;
   /** That are held, or about to be. */
   let groups = 0;
+  let isDisplaced = false;
+
+  function displaced(): void {
+    if (!isDisplaced) onDisplaced();
+    isDisplaced = true;
+  }
 
   async function take(): Promise<Held> {
     await left;
@@ -40,13 +47,17 @@ export function createSlot(deps: LeaseDeps, number: number): Slot {
       lease = await acquire();
     }
     if (!lease) {
+      displaced();
       throw new VarveError(
         'NON_EMPTY_GROUP',
         `Another gateway has the slot ${number}: give each a node.id of its own.`,
       );
     }
     isFirst = false;
-    return { lease, kept: keepLease(deps, lease, sent) };
+    isDisplaced = false;
+    const kept = keepLease(deps, lease, sent);
+    kept.lost.addEventListener('abort', () => kept.lost.reason === TAKEN && displaced(), { once: true });
+    return { lease, kept };
   }
 
   async function ours(): Promise<Held> {

@@ -120,18 +120,38 @@ describe('groups that are held under a slot', () => {
     expect(frozen.lost.aborted).toBe(true);
   });
 
-  it('are not taken back by the process that was replaced', async () => {
-    const old = process().groups.coordinateAs(0);
+  it('are not taken back by the process that was replaced, which is told once', async () => {
+    let displaced = 0;
+    let displacing = 0;
+    const old = process().groups.coordinateAs(0, () => displaced++);
     const lost = await old.hold('g');
-    const next = await process().groups.coordinateAs(0).hold('g');
+    const next = await process()
+      .groups.coordinateAs(0, () => displacing++)
+      .hold('g');
     clock.advance(3_400);
     await poll('the old one has noticed', 5_000, () => lost.lost.aborted || undefined);
 
     expect(await codeOf(old.hold('g'))).toBe('NON_EMPTY_GROUP');
     expect(await codeOf(old.hold('another'))).toBe('NON_EMPTY_GROUP');
     expect(next.lost.aborted).toBe(false);
+    expect([displaced, displacing]).toEqual([1, 0]);
     await next.release();
     expect(await codeOf(old.hold('g'))).toBe('no error');
+    expect([displaced, displacing]).toEqual([1, 0]);
+  });
+
+  it('that were released, or that nobody heard of for too long, were taken by nobody', async () => {
+    let displaced = 0;
+    isCutOff = true;
+    const coordinator = process({ mayBeCutOff: true }).groups.coordinateAs(0, () => displaced++);
+    await (await coordinator.hold('g')).release();
+    const silent = await coordinator.hold('g');
+
+    clock.advance(11_000);
+
+    expect(silent.lost.aborted).toBe(true);
+    expect(await codeOf(coordinator.hold('g'))).toBe('no error');
+    expect(displaced).toBe(0);
   });
 
   it('are free for another slot when the process has been silent for as long as its lease lasts', async () => {

@@ -77,9 +77,11 @@ export function createCoordinator(deps: {
   settings: CoordinatorSettings;
   /** The gateway's, which is its slot. */
   nodeId: number;
+  /** Called when another gateway is found to have the same node id. */
+  onDisplaced(): void;
 }): Coordinator {
   const { log, clock, settings } = deps;
-  const coordinator = log.groups.coordinateAs(deps.nodeId);
+  const coordinator = log.groups.coordinateAs(deps.nodeId, deps.onDisplaced);
   const slots = new Map<string, Promise<Slot>>();
   const ready = new Map<string, Slot>();
   let closed = false;
