@@ -42,7 +42,7 @@ export interface AppenderDeps {
 /** As Kafka's `batch.size`: records without a key stay with one partition until this much went there. */
 const STICKY_BYTES = 16 * 1024;
 const STICKY_TOPICS = 10_000;
-export const MAX_RECORDS_PER_APPEND = 100_000;
+const MAX_RECORDS_PER_APPEND = 100_000;
 
 interface Prepared {
   index: number;

@@ -196,7 +196,7 @@ export function createConsumer(deps: ConsumerDeps, options: ConsumerOptions): Co
 }
 
 /** Throws INVALID_REQUEST. */
-export function checkSession(session: number): void {
+function checkSession(session: number): void {
   if (Number.isInteger(session) && session >= MIN_SESSION_MS && session <= MAX_SESSION_MS) return;
   throw new VarveError(
     'INVALID_REQUEST',
@@ -205,6 +205,6 @@ export function checkSession(session: number): void {
 }
 
 /** Short, as it travels with every sign of life of every member. */
-export function memberId(random: Random): string {
+function memberId(random: Random): string {
   return Buffer.from(random(9)).toString('base64url');
 }
