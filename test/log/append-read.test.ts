@@ -3,14 +3,9 @@ import type { VarveError } from '../../lib/errors.ts';
 import { encodeBatch } from '../../lib/format/records/batch.ts';
 import type { EventLog } from '../../lib/log/event-log.ts';
 import { openMemory } from '../../lib/open/memory.ts';
+import { codeOf } from '../support/code-of.ts';
 
 const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString());
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: VarveError) => error.code,
-  );
-
 async function readAll(log: EventLog, topic: string, partition?: number) {
   const records = [];
   for await (const record of log.read(topic, { follow: false, ...(partition !== undefined && { partition }) })) {

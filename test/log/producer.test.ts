@@ -10,13 +10,8 @@ import { embeddedPrices } from '../../lib/log/placement.ts';
 import type { AppendOutcome, Partitions } from '../../lib/stores/catalog/partitions.ts';
 import { openSqlite } from '../../lib/stores/catalog/sqlite/sqlite.ts';
 import { openMemory as openObjects } from '../../lib/stores/objects/memory.ts';
+import { codeOf } from '../support/code-of.ts';
 import { seeded } from '../support/random.ts';
-
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: VarveError) => error.code,
-  );
 
 type Append = Partitions['append'];
 

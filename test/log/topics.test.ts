@@ -1,17 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
-import type { VarveError } from '../../lib/errors.ts';
 import { systemRandom } from '../../lib/ids.ts';
 import { parseBrokerConfig } from '../../lib/log/broker-config.ts';
 import { createTopicAdmin, type TopicAdmin } from '../../lib/log/topics.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import { openSqlite } from '../../lib/stores/catalog/sqlite/sqlite.ts';
-
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: VarveError) => error.code,
-  );
+import { codeOf } from '../support/code-of.ts';
 
 describe('topics', () => {
   let catalog: Catalog;

@@ -1,15 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VarveError } from '../../../lib/errors.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
 import { openMemory } from '../../../lib/open/memory.ts';
 import { travelClock } from '../../support/clock.ts';
+import { codeOf } from '../../support/code-of.ts';
 import { type Processes, startProcesses } from './processes.ts';
 
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: VarveError) => error.code,
-  );
 const records = (count: number, partition = 0) =>
   Array.from({ length: count }, (_, i) => ({ value: `${i}`, partition }));
 

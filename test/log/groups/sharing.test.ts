@@ -3,14 +3,10 @@ import type { VarveError } from '../../../lib/errors.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
 import type { ConsumedBatch, Consumer } from '../../../lib/log/groups/consumer.ts';
 import { type TravelClock, travelClock } from '../../support/clock.ts';
+import { codeOf } from '../../support/code-of.ts';
 import { poll } from '../../support/poll.ts';
 import { type Processes, startProcesses } from './processes.ts';
 
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: VarveError) => error.code,
-  );
 const PATIENCE = 20_000;
 
 /** The port, with every call and its answer told. */

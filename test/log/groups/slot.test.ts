@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VarveError } from '../../../lib/errors.ts';
 import { systemRandom } from '../../../lib/ids.ts';
 import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
@@ -9,13 +8,9 @@ import type { Catalog } from '../../../lib/stores/catalog/catalog.ts';
 import { openSqlite } from '../../../lib/stores/catalog/sqlite/sqlite.ts';
 import { openMemory } from '../../../lib/stores/objects/memory.ts';
 import { type TravelClock, travelClock } from '../../support/clock.ts';
+import { codeOf } from '../../support/code-of.ts';
 import { poll } from '../../support/poll.ts';
 
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: VarveError) => error.code,
-  );
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 
 describe('groups that are held under a slot', () => {

@@ -1,15 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VarveError } from '../../../lib/errors.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
+import { codeOf } from '../../support/code-of.ts';
 import { CARRIED, openPlace, type Place, segments, timelessBatch, valuesOf } from './stores.ts';
 
 const HOUR = 3_600_000;
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'none',
-    ({ code }: VarveError) => code,
-  );
-
 describe('retention', () => {
   let place: Place;
   let log: EventLog;
