@@ -4,7 +4,7 @@ import type { KafkaEvent } from '../log/delivery/event.ts';
 import type { DeadLetter } from '../log/delivery/ports.ts';
 import type { SubscribeOptions } from '../log/delivery/subscriptions.ts';
 import type { EventLog } from '../log/event-log.ts';
-import { serveFunction } from '../runtime/function-server.ts';
+import { type FunctionServer, serveFunction } from '../runtime/function-server.ts';
 import { inTime, invoke, type LambdaFunction } from '../runtime/handler.ts';
 import type { Subscription } from '../stores/catalog/subscriptions.ts';
 
@@ -42,7 +42,7 @@ export interface TestSubscription {
    * (default 30,000); its cause is what the handler threw last.
    */
   delivered(options?: { timeout?: number }): Promise<void>;
-  /** Ends it. What the group has committed stays. */
+  /** Ends it, unless another one has taken its name since. What the group has committed stays. Repeats have no effect. */
   close(): Promise<void>;
 }
 
@@ -59,20 +59,20 @@ export interface TestDelivery {
 }
 
 export function testDelivery(): TestDelivery {
-  /** What is given up, by topic and name of who subscribed. */
+  /** What is given up, by the target of who subscribed: each has its own, a name may be taken over. */
   const letters = new Map<string, DeadLetter[]>();
-  const servers = new Set<{ close(patience: number): Promise<void> }>();
+  const servers = new Set<FunctionServer>();
 
   return {
-    onGivenUp({ topic, name }, letter) {
-      letters.get(`${topic}/${name}`)?.push(letter);
+    onGivenUp({ target }, letter) {
+      letters.get(target)?.push(letter);
     },
 
     async subscribe(log, { handler, functionTimeout = DEFAULT_TIMEOUT_MS, onFailure, ...options }) {
       const { topic, group, name = group } = options;
       const invocations: TestInvocation[] = [];
       const givenUp: DeadLetter[] = [];
-      letters.set(`${topic}/${name}`, givenUp);
+      let closed: Promise<void> | undefined;
 
       const server = await serveFunction(async (text) => {
         const invocation: TestInvocation = { event: JSON.parse(text) as KafkaEvent };
@@ -88,9 +88,12 @@ export function testDelivery(): TestDelivery {
           invocations.push(invocation);
         }
       });
+      const { url: target } = server;
       servers.add(server);
+      letters.set(target, givenUp);
       const end = async () => {
         servers.delete(server);
+        letters.delete(target);
         await server.close(0);
       };
       try {
@@ -98,7 +101,7 @@ export function testDelivery(): TestDelivery {
           startingPosition: 'earliest',
           ...options,
           name,
-          target: server.url,
+          target,
           targetTimeout: functionTimeout,
           ...(onFailure !== undefined && { onFailure: `kafka://${onFailure}` }),
         });
@@ -120,9 +123,13 @@ export function testDelivery(): TestDelivery {
             await delay(LOOK_EVERY_MS);
           }
         },
-        async close() {
-          await log.subscriptions.delete(topic, name);
-          await end();
+        close() {
+          closed ??= (async () => {
+            const all = await log.subscriptions.list();
+            if (all.some((one) => one.target === target)) await log.subscriptions.delete(topic, name);
+            await end();
+          })();
+          return closed;
         },
       };
     },

@@ -233,6 +233,32 @@ test('who ends a subscription and subscribes again goes on where the group was',
   expect(second.invocations.map(({ event }) => valuesOf(event))).toEqual([[2]]);
 });
 
+test('who takes over a name has it: the one before ends without it, and knows no more', async () => {
+  // Given a subscription, another one of its name, and one that is refused
+  await using varve = await withOrders();
+  const first = await varve.subscribe({ topic: 'orders', group: 'billing', handler: () => {} });
+  const second = await varve.subscribe({
+    topic: 'orders',
+    group: 'billing',
+    retryAttempts: 0,
+    handler: () => {
+      throw new Error('poison');
+    },
+  });
+  const refused = varve.subscribe({ topic: 'orders', group: 'billing', batchSize: 0, handler: () => {} });
+  await expect(refused).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+
+  // When the first one is closed, twice
+  await first.close();
+  await first.close();
+
+  // Then the second one gets what comes, and is told what is given up
+  await varve.client.append('orders', numbers(1));
+  await second.delivered();
+  expect(second.givenUp).toMatchObject([{ firstOffset: 0 }]);
+  expect([first.invocations, first.givenUp]).toEqual([[], []]);
+});
+
 test('a log that is closed leaves an invocation that does not end, and its test ends', async () => {
   const varve = await withOrders();
   const invoked = Promise.withResolvers<void>();
