@@ -35,9 +35,10 @@ const LOAD_MS = 10_000;
 export async function openEnvironments(options: EnvironmentOptions): Promise<Environments> {
   const idle: Environment[] = [];
   const all = new Set<Environment>();
+  const closing = new AbortController();
 
   async function start(): Promise<Environment> {
-    const environment = await startEnvironment(options);
+    const environment = await startEnvironment(options, closing.signal);
     all.add(environment);
     return environment;
   }
@@ -49,7 +50,7 @@ export async function openEnvironments(options: EnvironmentOptions): Promise<Env
 
   async function take(): Promise<Environment> {
     for (let last = idle.pop(); last; last = idle.pop()) {
-      if (last.isFresh()) return last;
+      if (last.isFresh() && !last.hasEnded()) return last;
       await end(last);
     }
     return start();
@@ -67,12 +68,15 @@ export async function openEnvironments(options: EnvironmentOptions): Promise<Env
       }
     },
     async close() {
+      closing.abort();
       await Promise.all([...all].map(end));
     },
   };
 }
 
-async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
+/** It ends when `closing` aborts, also while it loads. */
+async function startEnvironment(options: EnvironmentOptions, closing: AbortSignal): Promise<Environment> {
+  if (closing.aborted) throw exited();
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./environment.${extension}`, import.meta.url), { workerData: options });
   /** When each file was changed last. */
@@ -85,9 +89,18 @@ async function startEnvironment(options: EnvironmentOptions): Promise<Environmen
     lost ??= error;
     waiting?.reject(lost);
   };
+  // Even code that never gives up its thread goes on no longer.
+  const end = () => {
+    lose(exited());
+    return worker.terminate();
+  };
+  closing.addEventListener('abort', end);
   worker.on('error', lose);
   worker.on('messageerror', lose);
-  worker.on('exit', (code) => lose(new Error(`Runtime exited with exit code ${code}`)));
+  worker.on('exit', (code) => {
+    closing.removeEventListener('abort', end);
+    lose(exited(` with exit code ${code}`));
+  });
   worker.on('message', (message: FromEnvironment) => {
     if (message === 'ready') waiting?.resolve('');
     else if ('loaded' in message) files.set(message.loaded, changedAt(message.loaded));
@@ -99,11 +112,6 @@ async function startEnvironment(options: EnvironmentOptions): Promise<Environmen
   async function next(timeout: number): Promise<string> {
     if (lost) throw lost;
     waiting = Promise.withResolvers();
-    const end = () => {
-      lost ??= new Error('Runtime exited');
-      // Even code that never gives up its thread goes on no longer.
-      void worker.terminate();
-    };
     return inTime(timeout, waiting.promise, end).finally(() => {
       waiting = undefined;
     });
@@ -123,8 +131,12 @@ async function startEnvironment(options: EnvironmentOptions): Promise<Environmen
     },
     isFresh: () => [...files].every(([file, at]) => changedAt(file) === at),
     hasEnded: () => lost !== undefined,
-    end: () => worker.terminate(),
+    end,
   };
+}
+
+function exited(how = ''): Error {
+  return new Error(`Runtime exited${how}`);
 }
 
 /** -1: it is not there. */
