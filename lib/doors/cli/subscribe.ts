@@ -62,8 +62,10 @@ export function addSubscribe(program: Command, terminal: Terminal): void {
       const served = module === undefined ? undefined : await serve(module, flags.functionTimeout * 1000, terminal);
       const target = served?.url ?? flags.target!;
       try {
-        await client.subscriptions.put(topic, name, settingsOf(flags, target));
+        const settings = settingsOf(flags, target);
+        // From here on there may be something to remove.
         const signal = terminal.interrupted();
+        await client.subscriptions.put(topic, name, settings);
         terminal.say(`Delivering ${topic} to ${module ?? target} as group ${group}. Ctrl+C ends it.`);
         await watch(client, topic, name, target, signal, terminal);
       } finally {

@@ -263,6 +263,42 @@ describe('varve subscribe --target', () => {
   });
 });
 
+test('who stops it while it subscribes leaves no subscription behind', async () => {
+  // Given a server that takes its time to answer whoever subscribes
+  const asked = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<void>();
+  const slow = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { method = 'GET', url } = request;
+    const headers = { 'content-type': 'application/json' };
+    const body = method === 'PUT' ? { body: Buffer.concat(chunks) } : {};
+    const answer = await fetch(`${log.url}${url}`, { method, headers, ...body });
+    if (method === 'PUT') {
+      asked.resolve();
+      await stopped.promise;
+    }
+    response.writeHead(answer.status, headers).end(await answer.text());
+  }).listen(0, '127.0.0.1');
+  try {
+    await once(slow, 'listening');
+    const { port } = slow.address() as { port: number };
+    const target = ['--target', 'http://127.0.0.1:1/'];
+    running = startVarve(`http://127.0.0.1:${port}`, ['subscribe', '--topic', 'orders', '--group', 'g', ...target]);
+    await asked.promise;
+
+    // When it is stopped before that
+    running.process.kill('SIGINT');
+    stopped.resolve();
+
+    // Then it has removed what it made
+    expect(await running.ended).toBe(0);
+    expect(await log.log.subscriptions.list()).toEqual([]);
+  } finally {
+    slow.close();
+  }
+});
+
 test('a server that is started again in the middle goes on by itself, in order', async () => {
   // Given a server in a process of its own, and a handler that has done some of what there is
   const data = join(folder, 'data');
