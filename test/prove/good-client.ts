@@ -27,6 +27,7 @@ const MAX_BYTES = 1 << 20;
 export async function startGoodClient(server: ServerProcess, topic: string): Promise<GoodClient> {
   const client = await connectRaw(Number(server.kafka.split(':')[1]));
   let over = false;
+  let begun = 0;
   const seen = { rounds: 0, slowest: 0, peak: await rssOf(server.pid), failure: undefined as string | undefined };
 
   async function round(number: number): Promise<void> {
@@ -42,14 +43,14 @@ export async function startGoodClient(server: ServerProcess, topic: string): Pro
 
   const running = (async () => {
     for (; !over; seen.rounds++) {
-      const begun = performance.now();
+      begun = performance.now();
       await within(round(seen.rounds), ANSWER_WITHIN);
       seen.slowest = Math.max(seen.slowest, performance.now() - begun);
       seen.peak = Math.max(seen.peak, await rssOf(server.pid));
       await delay(PAUSE);
     }
   })().catch((error: unknown) => {
-    seen.failure = `the good client: ${error}`;
+    seen.failure = `the good client, after ${Math.round(performance.now() - begun)} ms: ${error}`;
   });
 
   return Object.assign(seen, {

@@ -100,6 +100,19 @@ describe('a connection', () => {
     expect(await answers()).toBe(true);
   });
 
+  test('a name that is no UTF-8, and too long to be told again, ends it and is no error of the gateway', async () => {
+    const client = await connectRaw(port());
+    // As each byte is read as a character of three.
+    const name = Buffer.alloc(20_000, 0xff);
+    const length = Buffer.from([name.length >> 8, name.length & 255]);
+    const head = Buffer.from('0003' + '0001' + '0000002a' + 'ffff' + '00000001', 'hex');
+    client.frame(Buffer.concat([head, length, name]));
+    await client.closed;
+
+    expect(gateway.errors).toEqual([]);
+    expect(await answers()).toBe(true);
+  });
+
   test('frames may come in any pieces', async () => {
     const frames = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 10 });
     fc.assert(

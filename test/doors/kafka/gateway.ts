@@ -26,6 +26,8 @@ export interface TestGateway {
   gateway: KafkaGateway;
   /** `127.0.0.1:PORT` */
   bootstrap: string;
+  /** What it logged as errors. */
+  errors: string[];
   close(): Promise<void>;
 }
 
@@ -39,11 +41,16 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const settings = [...QUICK, ...config];
   const log = await openMemory({ config: settings });
+  const errors: string[] = [];
+  const write = (line: string) => {
+    errors.push(line);
+    process.stderr.write(line);
+  };
   const gateway = await startKafkaGateway({
     log,
     clock: systemClock,
     random: systemRandom,
-    logger: pino({ level: 'error' }),
+    logger: pino({ level: 'error' }, { write }),
     config: parseBrokerConfig(settings),
     host: '127.0.0.1',
     port: 0,
@@ -53,6 +60,7 @@ export async function startGateway(
     log,
     gateway,
     bootstrap: `127.0.0.1:${gateway.port}`,
+    errors,
     async close() {
       await gateway.close(1_000);
       await log.close();

@@ -24,6 +24,7 @@ import {
   writeInt16,
   writeInt32,
   writeInt64,
+  writeNarrowLength,
   writeRecords,
   writeSized,
   writeString,
@@ -113,7 +114,7 @@ function lengthy(node: Node, { version, flexible }: At): Codec {
 }
 
 const COMPACT = [readCompactLength, writeCompactLength] as const;
-const NARROW = [readInt16, writeInt16] as const;
+const NARROW = [readInt16, writeNarrowLength] as const;
 const WIDE = [readInt32, writeInt32] as const;
 
 const BODIES = {

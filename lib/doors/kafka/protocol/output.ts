@@ -1,3 +1,5 @@
+import { VarveError } from '../../../errors.ts';
+
 /**
  * A message that is being written: what is small goes into a buffer that grows, records become parts of their own, so that
  * they are never copied.
@@ -10,6 +12,7 @@ export interface Output {
   at: number;
 }
 
+const MAX_INT16 = 2 ** 15 - 1;
 const FIRST_SIZE = 512;
 /** Records below this are cheaper copied than sent as a part, bytes. */
 const COPIED = 1024;
@@ -84,6 +87,16 @@ export function writeUnsignedVarint(out: Output, value: number): void {
 export function writeUuid(out: Output, value: string): void {
   const at = reserve(out, 16);
   out.bytes.write(value.replaceAll('-', ''), at, 16, 'hex');
+}
+
+/**
+ * Of a string, in versions that say it in 16 bits; -1 means null. INVALID_REQUEST beyond them: what a client sent and was no UTF-8
+ * takes up to three times as many bytes when it is told again, which Kafka cannot answer either.
+ */
+export function writeNarrowLength(out: Output, length: number): void {
+  if (length > MAX_INT16)
+    throw new VarveError('INVALID_REQUEST', `A string is too long to be answered: ${length} bytes.`);
+  writeInt16(out, length);
 }
 
 /** A length below 0 means null. */
