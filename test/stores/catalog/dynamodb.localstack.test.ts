@@ -3,12 +3,13 @@ import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { systemRandom } from '../../../lib/ids.ts';
 import { type DynamodbOptions, openDynamodb } from '../../../lib/stores/catalog/dynamodb/dynamodb.ts';
 import { catalogContract } from '../../contract/catalog.ts';
-import { localstack } from '../../support/localstack.ts';
+import { dynamodbLocal } from '../../support/dynamodb-local.ts';
 
 // The reference engine of DynamoDB, and the mark that functions use; `npm test` has both marks on an engine that is faster.
-catalogContract('DynamoDB on LocalStack', async (clock) => {
+catalogContract('DynamoDB Local', async (clock) => {
+  const client = await dynamodbLocal();
   const table = `varve-${randomUUID()}`;
-  const options: DynamodbOptions = { client: localstack, table, clock, random: systemRandom };
+  const options: DynamodbOptions = { client, table, clock, random: systemRandom };
   const open = await openDynamodb({ ...options, createTable: true });
   const catalogs = [open];
   const openAnother = async () => {
@@ -25,7 +26,7 @@ catalogContract('DynamoDB on LocalStack', async (clock) => {
     },
     cleanup: async () => {
       await Promise.all(catalogs.map((catalog) => catalog.close()));
-      const admin = new DynamoDBClient(localstack);
+      const admin = new DynamoDBClient(client);
       await admin.send(new DeleteTableCommand({ TableName: table }));
       admin.destroy();
     },

@@ -5,15 +5,19 @@ import { systemClock } from '../../../../lib/clock.ts';
 import { createTable } from '../../../../lib/stores/catalog/dynamodb/table.ts';
 import { RIGHT } from '../../../faults/append-history.ts';
 import { DOUBLING, tryAppends, USUAL } from '../../../faults/append-trial.ts';
-import { localstack } from '../../../support/localstack.ts';
+import { dynamodbLocal } from '../../../support/dynamodb-local.ts';
 
 const SEED = Number(process.env.FAULT_SEED ?? randomInt(2 ** 31));
 
 describe('appends to DynamoDB Local under faults', () => {
   const table = `varve-${randomUUID()}`;
-  beforeAll(() => createTable({ client: localstack, table, clock: systemClock }));
+  let client: Awaited<ReturnType<typeof dynamodbLocal>>;
+  beforeAll(async () => {
+    client = await dynamodbLocal();
+    await createTable({ client, table, clock: systemClock });
+  });
   afterAll(async () => {
-    const admin = new DynamoDBClient(localstack);
+    const admin = new DynamoDBClient(client);
     await admin.send(new DeleteTableCommand({ TableName: table }));
     admin.destroy();
   });
@@ -23,7 +27,7 @@ describe('appends to DynamoDB Local under faults', () => {
     ['self', DOUBLING],
   ] as const)(`lose, double and misplace nothing with the %s mark (FAULT_SEED=${SEED})`, async (mark, faults) => {
     const verdict = await tryAppends({
-      client: localstack,
+      client,
       table,
       seed: SEED,
       mark,
