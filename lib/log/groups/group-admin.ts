@@ -71,6 +71,11 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
     return (await committed(group)).map(toGroupOffset);
   }
 
+  async function list({ after, limit = 1000 }: { after?: string; limit?: number } = {}) {
+    checkListLimit(limit);
+    return groups.list({ limit, ...(after !== undefined && { after }) });
+  }
+
   async function hold(slot: Slot, group: string): Promise<HeldGroup> {
     const lease = await slot.hold(group);
     const act = async <T>(run: () => Promise<T | 'fenced'>): Promise<T> => {
@@ -87,8 +92,8 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
         if (sound.length > 0) await act(() => groups.commit(group, lease.generation, sound));
         return located.map((one) => (one instanceof VarveError ? one : undefined));
       },
-      async keep(state) {
-        await act(() => groups.keep(group, lease.generation, state));
+      async keep(state, protocolType) {
+        await act(() => groups.keep(group, lease.generation, state, protocolType));
       },
       kept: () => act(() => groups.kept(group, lease.generation)),
       async forget(named) {
@@ -103,9 +108,8 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
   }
 
   return {
-    async list({ after, limit = 1000 } = {}) {
-      checkListLimit(limit);
-      return groups.list({ limit, ...(after !== undefined && { after }) });
+    async list(options) {
+      return (await list(options)).map(({ id }) => id);
     },
 
     async offsets(group) {
@@ -148,6 +152,11 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
         async offsets(group) {
           check(group);
           return offsets(group);
+        },
+        list,
+        async find(group) {
+          check(group);
+          return groups.find(group);
         },
       };
     },

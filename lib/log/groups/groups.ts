@@ -1,4 +1,5 @@
 import type { VarveError } from '../../errors.ts';
+import type { ListedGroup } from '../../stores/catalog/groups.ts';
 
 export interface GroupPartition {
   topic: string;
@@ -32,8 +33,8 @@ export interface HeldGroup {
    * nobody knows.
    */
   commit(offsets: readonly GroupOffset[]): Promise<(VarveError | undefined)[]>;
-  /** Keeps what must be known of the group when it begins anew elsewhere, at most 300 KB. */
-  keep(state: Uint8Array): Promise<void>;
+  /** Keeps what must be known of the group when it begins anew elsewhere, at most 300 KB, and lists it with its members' protocol type. */
+  keep(state: Uint8Array, protocolType: string): Promise<void>;
   /** What was kept last, by whomever: nobody who held the group before keeps anything from now on. */
   kept(): Promise<Uint8Array | undefined>;
   /** Forgets offsets; for each of these an error, or undefined. */
@@ -49,6 +50,10 @@ export interface GroupCoordinator {
   hold(group: string): Promise<HeldGroup>;
   /** As GroupAdmin's, and of the nameless group. */
   offsets(group: string): Promise<GroupOffset[]>;
+  /** As GroupAdmin's, with protocol types. */
+  list(options?: { after?: string; limit?: number }): Promise<ListedGroup[]>;
+  /** One of them. */
+  find(group: string): Promise<ListedGroup | undefined>;
 }
 
 /**

@@ -44,9 +44,9 @@ export async function expireGroups(
 
   for (let after: string | undefined; goesOn(); ) {
     const page = await groups.list({ limit: GROUPS, ...(after !== undefined && { after }) });
-    await eachAtOnce(page, catalog.shared, look);
+    await eachAtOnce(page, catalog.shared, ({ id }) => look(id));
     if (page.length < GROUPS) break;
-    after = page.at(-1)!;
+    after = page.at(-1)!.id;
   }
   return expired;
 }

@@ -11,6 +11,13 @@ export interface CommittedOffset extends TopicIdPartition {
   leaderEpoch?: number;
 }
 
+export interface ListedGroup {
+  /** May be empty. */
+  id: string;
+  /** What its coordinator kept it with last; absent when none ever did. */
+  protocolType?: string;
+}
+
 export interface Groups {
   /**
    * Fences: from now on, for these partitions, commits of a lower generation are refused; answers what is committed. `fenced`
@@ -53,18 +60,18 @@ export interface Groups {
 
   /**
    * Keeps what a coordinator must know when it begins anew, in place of what was kept; at most 300 KB. `fenced` when a higher
-   * generation has kept something. The group is listed from then on.
+   * generation has kept something. The group is listed from then on, with the protocol type of its members.
    */
-  keep(group: string, generation: number, state: Uint8Array): Promise<'kept' | 'fenced'>;
+  keep(group: string, generation: number, state: Uint8Array, protocolType: string): Promise<'kept' | 'fenced'>;
 
   /** What was kept last; from now on a lower generation keeps nothing. `fenced` when a higher one has been here. */
   kept(group: string, generation: number): Promise<Uint8Array | undefined | 'fenced'>;
 
-  /**
-   * Up to `limit` (default 1000) ids of groups that ever claimed, committed or kept something, sorting after `after`, in order. An id
-   * may be empty: it is the first.
-   */
-  list(options?: { after?: string; limit?: number }): Promise<string[]>;
+  /** Up to `limit` (default 1000) groups that ever claimed, committed or kept something, with ids that sort after `after`, in order. */
+  list(options?: { after?: string; limit?: number }): Promise<ListedGroup[]>;
+
+  /** One of them. */
+  find(group: string): Promise<ListedGroup | undefined>;
 
   /** Forgets the group, its offsets, its instances and what was kept. False when there is no such group. */
   delete(group: string): Promise<boolean>;

@@ -10,6 +10,9 @@ export function groupsContract(subject: () => Subject): void {
   const committed = async (group: string, partitions?: { topicId: string; partition: number }[]) =>
     (await subject().catalog.groups.offsets(group, partitions)).sort(byPartition);
 
+  const ids = async (options?: { after?: string; limit?: number }) =>
+    (await subject().catalog.groups.list(options)).map(({ id }) => id);
+
   describe('a group', () => {
     it('commits offsets with metadata and reads them back, all or some', async () => {
       const { groups } = subject().catalog;
@@ -24,7 +27,7 @@ export function groupsContract(subject: () => Subject): void {
       expect(await groups.commit(group, 0, offsets)).toBe('committed');
 
       expect(await committed(group)).toEqual(offsets);
-      expect(await groups.list({ after: group.slice(0, -3) })).toContain(group);
+      expect(await ids({ after: group.slice(0, -3) })).toContain(group);
       expect(
         await committed(group, [
           { topicId: two, partition: 3 },
@@ -75,10 +78,10 @@ export function groupsContract(subject: () => Subject): void {
       expect(await groups.commit('', 0, [{ ...at, offset: 3 }])).toBe('committed');
 
       expect(await committed('', [at])).toEqual([{ ...at, offset: 3 }]);
-      expect(await groups.list({ limit: 1 })).toEqual(['']);
-      expect(await groups.list({ after: '' })).not.toContain('');
+      expect(await ids({ limit: 1 })).toEqual(['']);
+      expect(await ids({ after: '' })).not.toContain('');
       expect(await groups.delete('')).toBe(true);
-      expect(await groups.list({ limit: 1 })).not.toContain('');
+      expect(await ids({ limit: 1 })).not.toContain('');
     });
 
     it('is not set back by a commit that is to go forward and comes late', async () => {
@@ -115,7 +118,7 @@ export function groupsContract(subject: () => Subject): void {
       expect(await groups.advance(group, at, 9, 10)).toBe('moved');
       expect(await groups.advance(group, at, 2, 3)).toBe('committed');
       expect(await committed(group)).toEqual([{ ...at, offset: 3 }]);
-      expect(await groups.list({ after: group.slice(0, -1) })).toContain(group);
+      expect(await ids({ after: group.slice(0, -1) })).toContain(group);
     });
 
     it('is moved on by one of those who go on from the same offset', async () => {
@@ -240,14 +243,14 @@ export function groupsContract(subject: () => Subject): void {
 
       const pages = [];
       for (let after = prefix; ; ) {
-        const page = (await groups.list({ after, limit: 3 })).filter((name) => name.startsWith(prefix));
+        const page = (await ids({ after, limit: 3 })).filter((name) => name.startsWith(prefix));
         pages.push(...page);
         if (page.length < 3) break;
         after = page.at(-1)!;
       }
 
       expect(pages).toEqual(names);
-      expect(await groups.list()).toEqual(expect.arrayContaining(names));
+      expect(await ids()).toEqual(expect.arrayContaining(names));
     });
 
     it('keeps what a coordinator knows, the highest generation last', async () => {
@@ -255,21 +258,47 @@ export function groupsContract(subject: () => Subject): void {
       const group = freshName('group');
       const large = new Uint8Array(250_000).fill(7);
       expect(await groups.kept(group, 4)).toBeUndefined();
-      expect(await groups.keep(group, 3, new Uint8Array([0]))).toBe('fenced');
+      expect(await groups.keep(group, 3, new Uint8Array([0]), 'consumer')).toBe('fenced');
 
-      expect(await groups.keep(group, 5, new Uint8Array([1]))).toBe('kept');
-      expect(await groups.keep(group, 5, new Uint8Array([2]))).toBe('kept');
-      expect(await groups.keep(group, 4, new Uint8Array([3]))).toBe('fenced');
+      expect(await groups.keep(group, 5, new Uint8Array([1]), 'consumer')).toBe('kept');
+      expect(await groups.keep(group, 5, new Uint8Array([2]), 'consumer')).toBe('kept');
+      expect(await groups.keep(group, 4, new Uint8Array([3]), 'consumer')).toBe('fenced');
       expect(await groups.kept(group, 4)).toBe('fenced');
       expect(await groups.kept(group, 6)).toEqual(new Uint8Array([2]));
-      expect(await groups.keep(group, 5, new Uint8Array([3]))).toBe('fenced');
-      expect(await groups.list({ after: group.slice(0, -1) })).toContain(group);
-      expect(await groups.keep(group, 6, large)).toBe('kept');
+      expect(await groups.keep(group, 5, new Uint8Array([3]), 'consumer')).toBe('fenced');
+      expect(await ids({ after: group.slice(0, -1) })).toContain(group);
+      expect(await groups.keep(group, 6, large, 'consumer')).toBe('kept');
       expect(await groups.kept(group, 6)).toEqual(large);
 
       expect(await groups.delete(group)).toBe(true);
       expect(await groups.kept(group, 1)).toBeUndefined();
-      expect(await groups.keep(group, 1, new Uint8Array([4]))).toBe('kept');
+      expect(await groups.keep(group, 1, new Uint8Array([4]), 'consumer')).toBe('kept');
+    });
+
+    it('tells the protocol type that a coordinator kept a group with last, and finds one group', async () => {
+      const { groups } = subject().catalog;
+      const another = (await subject().another()).groups;
+      const [group, other] = [freshName('group'), freshName('group')];
+      const found = async () => [await groups.find(group), await another.find(group)];
+      expect(await found()).toEqual([undefined, undefined]);
+
+      await groups.commit(group, 1, [{ topic: 'orders', topicId: randomUUID(), partition: 0, offset: 1 }]);
+      expect(await found()).toEqual([{ id: group }, { id: group }]);
+      for (const protocolType of ['connect', 'consumer']) {
+        await groups.keep(group, 1, new Uint8Array([1]), protocolType);
+        expect(await found()).toEqual([
+          { id: group, protocolType },
+          { id: group, protocolType },
+        ]);
+      }
+      await groups.keep(other, 1, new Uint8Array([1]), '');
+
+      expect(await groups.list({ after: group.slice(0, -1), limit: 2 })).toEqual([
+        { id: group, protocolType: 'consumer' },
+        { id: other, protocolType: '' },
+      ]);
+      await groups.delete(group);
+      expect(await found()).toEqual([undefined, undefined]);
     });
 
     it('forgets the offsets of some partitions, under the fences that stay', async () => {
@@ -304,7 +333,7 @@ export function groupsContract(subject: () => Subject): void {
 
       expect(await groups.delete(group)).toBe(false);
       expect(await committed(group)).toEqual([]);
-      expect(await groups.list({ after: group.slice(0, -1) })).not.toContain(group);
+      expect(await ids({ after: group.slice(0, -1) })).not.toContain(group);
       expect(await groups.commit(group, 0, [{ topic: 'orders', topicId, partition: 0, offset: 1 }])).toBe('committed');
     });
   });

@@ -1,5 +1,7 @@
 /** Committed offsets, told and taken back as Apache Kafka 4.3.1 does: what is asked below was asked of both. */
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../lib/clock.ts';
 import { deleteGroups } from '../../../lib/doors/kafka/apis/delete-groups.ts';
 import { describeGroups } from '../../../lib/doors/kafka/apis/describe-groups.ts';
 import { heartbeat } from '../../../lib/doors/kafka/apis/heartbeat.ts';
@@ -11,6 +13,9 @@ import { offsetDelete } from '../../../lib/doors/kafka/apis/offset-delete.ts';
 import { offsetFetch } from '../../../lib/doors/kafka/apis/offset-fetch.ts';
 import { syncGroup } from '../../../lib/doors/kafka/apis/sync-group.ts';
 import { type KafkaErrorCode, numberOf } from '../../../lib/doors/kafka/failures.ts';
+import { startKafkaGateway } from '../../../lib/doors/kafka/gateway.ts';
+import { systemRandom } from '../../../lib/ids.ts';
+import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
 import { connectRaw, type RawClient, startGateway, type TestGateway } from './gateway.ts';
 
 let gateway: TestGateway;
@@ -67,13 +72,13 @@ async function committed(version: number, groupId: string) {
   return offset;
 }
 
-const join = (groupId: string) =>
+const join = (groupId: string, protocolType = 'consumer') =>
   client.call(joinGroup, 3, {
     groupId,
     sessionTimeoutMs: 60_000,
     rebalanceTimeoutMs: 60_000,
     memberId: '',
-    protocolType: 'consumer',
+    protocolType,
     protocols: [{ name: 'any', metadata: new Uint8Array(0) }],
   });
 
@@ -115,6 +120,32 @@ describe('a commit is refused', () => {
       code('UNKNOWN_TOPIC_OR_PARTITION'),
     );
   });
+});
+
+test.each(['consumer', 'connect'])('a group of a %s keeps its protocol type when nobody is left', async (type) => {
+  const groupId = `was-${type}`;
+  const { memberId, generationId } = await join(groupId, type);
+  await client.call(syncGroup, 3, { groupId, generationId, memberId, assignments: [] });
+  await client.call(leaveGroup, 1, { groupId, memberId });
+  const other = await startKafkaGateway({
+    log: gateway.log,
+    clock: systemClock,
+    random: systemRandom,
+    logger: pino({ level: 'error' }),
+    config: parseBrokerConfig(['node.id=1']),
+    host: '127.0.0.1',
+    port: 0,
+  });
+  const elsewhere = await connectRaw(other.port);
+  // Where the group is held, and where it is only known of.
+  for (const at of [client, elsewhere]) {
+    const { groups } = await at.call(listGroups, 4, { statesFilter: ['Empty'] });
+    expect(groups).toContainEqual(expect.objectContaining({ groupId, protocolType: type, groupState: 'Empty' }));
+    const described = (await at.call(describeGroups, 3, { groups: [groupId] })).groups[0];
+    expect(described).toMatchObject({ errorCode: 0, groupState: 'Empty', protocolType: type, protocolData: '' });
+  }
+  elsewhere.end();
+  await other.close(1_000);
 });
 
 describe('the group without a name', () => {

@@ -100,7 +100,7 @@ describe('groups that are held under a slot', () => {
     // Given a coordinator that is frozen while it holds a group
     isCutOff = true;
     const frozen = await process({ mayBeCutOff: true }).groups.coordinateAs(0).hold('g');
-    await frozen.keep(Buffer.from('first'));
+    await frozen.keep(Buffer.from('first'), 'consumer');
     await frozen.commit(at(0));
 
     // When another one starts in its slot
@@ -108,7 +108,7 @@ describe('groups that are held under a slot', () => {
 
     // Then it finds what was kept, and the other's writes are refused, before it has written anything but that it is there
     expect(text(await next.kept())).toBe('first');
-    expect(await codeOf(frozen.keep(Buffer.from('late')))).toBe('ILLEGAL_GENERATION');
+    expect(await codeOf(frozen.keep(Buffer.from('late'), 'consumer'))).toBe('ILLEGAL_GENERATION');
     await next.commit(at(0));
     expect(await codeOf(frozen.commit(at(0)))).toBe('ILLEGAL_GENERATION');
     expect(text(await next.kept())).toBe('first');
@@ -159,7 +159,7 @@ describe('groups that are held under a slot', () => {
 
     expect(silent.lost.aborted).toBe(true);
     expect(await codeOf(other.hold('g'))).toBe('no error');
-    expect(await codeOf(silent.keep(Buffer.from('late')))).toBe('ILLEGAL_GENERATION');
+    expect(await codeOf(silent.keep(Buffer.from('late'), 'consumer'))).toBe('ILLEGAL_GENERATION');
   });
 
   it('are taken by a consumer of the library when their slot is gone', async () => {

@@ -6,7 +6,7 @@
 import { type Call, defineApi } from '../api.ts';
 import type { Group } from '../coordinator/group.ts';
 import { metadataOf } from '../coordinator/member.ts';
-import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
+import { failureCode, NO_ERROR } from '../failures.ts';
 import { authorizedOperations, NOT_TOLD } from '../operations.ts';
 import { array, bool, bytes, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
 
@@ -49,12 +49,11 @@ export const describeGroups = defineApi({
 async function describe({ gateway: { groups } }: Call, groupId: string) {
   const absent = { groupId, protocolType: '', protocolData: '', members: [] };
   const known = groups.known(groupId);
-  if (known && known.members.size > 0) return { errorCode: NO_ERROR, groupId, ...membersOf(known) };
+  if (known) return { errorCode: NO_ERROR, groupId, ...membersOf(known) };
   try {
-    const committed = await groups.offsets(groupId);
-    if (typeof committed === 'string') return { errorCode: numberOf(committed), groupState: '', ...absent };
-    const exists = committed.length > 0;
-    return { errorCode: NO_ERROR, groupState: exists ? 'Empty' : 'Dead', ...absent };
+    const protocolType = await groups.find(groupId);
+    if (protocolType === undefined) return { errorCode: NO_ERROR, groupState: 'Dead', ...absent };
+    return { errorCode: NO_ERROR, groupState: 'Empty', ...absent, protocolType };
   } catch (error) {
     return { errorCode: failureCode(error), groupState: '', ...absent };
   }

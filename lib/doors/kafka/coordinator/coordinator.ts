@@ -34,8 +34,10 @@ export interface Coordinator {
   commit(group: string, who: Identity, generation: number, offsets: readonly GroupOffset[]): Promise<number[]>;
   /** What is committed; nothing when there is no such group. NOT_COORDINATOR: clients ask again. */
   offsets(group: string): Promise<GroupOffset[] | KafkaErrorCode>;
-  /** The group, if it is held here. */
+  /** The group, if it is held here and has members. */
   known(group: string): Group | undefined;
+  /** The protocol type of a group that may have no members, or ''; undefined when there is no such group. */
+  find(group: string): Promise<string | undefined>;
   /** All that have members here, or offsets, by id. */
   list(): Promise<{ id: string; protocolType: string; state: GroupState }[]>;
   /** Forgets offsets: an error's number, or 0, for each; or what is wrong with all. */
@@ -94,7 +96,7 @@ export function createCoordinator(deps: {
       await held.release();
       throw error;
     });
-    const keep = (state: KeptGroup) => held.keep(encodeGroup(state));
+    const keep = (state: KeptGroup) => held.keep(encodeGroup(state), state.protocolType);
     const onEmpty = () => linger(id, slot);
     const slot: Slot = {
       held,
@@ -186,7 +188,7 @@ export function createCoordinator(deps: {
 
   /** Whether anybody has committed for the group, or was a member of it. */
   async function exists(id: string, { group }: Slot): Promise<boolean> {
-    return group.generation > 0 || group.members.size > 0 || (await committed(id)).length > 0;
+    return group.members.size > 0 || (await coordinator.find(id)) !== undefined;
   }
 
   /** For each offset why it was not committed: a partition that there is not comes before all that may be wrong with who asks. */
@@ -269,20 +271,29 @@ export function createCoordinator(deps: {
       }
     },
 
-    known: (id) => ready.get(id)?.group,
+    known(id) {
+      const group = ready.get(id)?.group;
+      return group && group.members.size > 0 ? group : undefined;
+    },
+
+    async find(id) {
+      const found = await coordinator.find(id);
+      return found && (ready.get(id)?.group.protocolType || (found.protocolType ?? ''));
+    },
 
     async list() {
-      const listed: string[] = [];
-      for (let after: string | undefined; ; after = listed.at(-1)) {
-        const page = await log.groups.list({ limit: PAGE, ...(after !== undefined && { after }) });
-        listed.push(...page);
+      const types = new Map<string, string>();
+      for (let after: string | undefined; ; ) {
+        const page = await coordinator.list({ limit: PAGE, ...(after !== undefined && { after }) });
+        for (const { id, protocolType = '' } of page) types.set(id, protocolType);
         if (page.length < PAGE) break;
+        after = page.at(-1)!.id;
       }
-      const active = [...ready].flatMap(([id, { group }]) => (group.members.size > 0 ? [id] : []));
-      return [...new Set([...listed, ...active])].sort().map((id) => {
-        const group = ready.get(id)?.group;
-        return { id, protocolType: group?.protocolType ?? '', state: group?.state ?? 'Empty' };
-      });
+      for (const [id, { group }] of ready) {
+        if (types.has(id) || group.members.size > 0) types.set(id, group.protocolType || (types.get(id) ?? ''));
+      }
+      const stateOf = (id: string) => ready.get(id)?.group.state ?? 'Empty';
+      return [...types.keys()].sort().map((id) => ({ id, protocolType: types.get(id)!, state: stateOf(id) }));
     },
 
     async forget(id, partitions) {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { CommittedOffset, Groups } from '../groups.ts';
+import type { CommittedOffset, Groups, ListedGroup } from '../groups.ts';
 import { partitionKey, type TopicIdPartition } from '../partitions.ts';
 import { batchGet, type Engine, forEach, insist, obtain, scan } from './engine.ts';
 import { BUCKET, END, GROUPS, key, START } from './keys.ts';
@@ -9,7 +9,7 @@ import type { Item, Key, Update, Value } from './table.ts';
  * Committed offsets: an item for each 64 partitions of a topic, with `g` the highest generation that claimed or committed, `t`
  * the topic's name, `o<partition>` the offset, `m<partition>` its metadata and `e<partition>` its leader epoch, the last two if they were
  * told. A group is listed before it has its first such item.
- * What a coordinator keeps is an item with `g` as fence and `s`.
+ * What a coordinator keeps is an item with `g` as fence and `s`; the listing has its protocol type as `y`.
  */
 
 const WIDTH = 16;
@@ -19,16 +19,22 @@ const FENCE = 'attribute_not_exists(g) OR g <= :g';
 
 export function groups(engine: Engine): Groups {
   const { table } = engine;
-  const listed = new LRUCache<string, true>({ max: LISTED });
+  /** Of groups that are listed: the protocol type that they are listed with, or ''. */
+  const listed = new LRUCache<string, string>({ max: LISTED });
 
   async function list(group: string): Promise<void> {
     await insist(engine, () => table.put({ item: { ...key.group(group) }, condition: 'attribute_not_exists(pk)' }));
-    listed.set(group, true);
+    listed.set(group, '');
+  }
+
+  async function listAs(group: string, protocolType: string): Promise<void> {
+    await insist(engine, () => table.put({ item: { ...key.group(group), y: protocolType } }));
+    listed.set(group, protocolType);
   }
 
   /** Runs the updates, each under the fence and its own condition, and each may be repeated. The buckets as they were before. */
   async function fenced(group: string, generation: number, updates: readonly Update[]): Promise<Item[] | 'fenced'> {
-    if (!listed.get(group)) await list(group);
+    if (!listed.has(group)) await list(group);
     const before: Item[] = [];
     let refused = false;
     await forEach(updates, WIDTH, async (update) => {
@@ -85,7 +91,7 @@ export function groups(engine: Engine): Groups {
     },
 
     async advance(group, at, from, to) {
-      if (!listed.get(group)) await list(group);
+      if (!listed.has(group)) await list(group);
       const n = at.partition % BUCKET;
       const slot = `o${n}`;
       const request: Update = {
@@ -124,8 +130,8 @@ export function groups(engine: Engine): Groups {
       return only(partitions, items.flatMap(decode));
     },
 
-    async keep(group, generation, state) {
-      if (!listed.get(group)) await list(group);
+    async keep(group, generation, state, protocolType) {
+      if (listed.get(group) !== protocolType) await listAs(group, protocolType);
       const item = { ...key.groupState(group), g: generation, s: state };
       const request = { item, condition: FENCE, values: { ':g': generation } };
       const answer = await insist(engine, () => table.put(request));
@@ -139,11 +145,16 @@ export function groups(engine: Engine): Groups {
     },
 
     async list({ after, limit = 1_000 } = {}) {
-      const ids: string[] = [];
+      const found: ListedGroup[] = [];
       const from = after === undefined ? START : `${key.group(after).sk}${START}`;
       const query = { pk: GROUPS, from, to: END, limit, consistent: true };
-      for await (const { sk } of scan(engine, query)) ids.push(sk === START ? '' : (sk as string));
-      return ids;
+      for await (const item of scan(engine, query)) found.push(toListed(item));
+      return found;
+    },
+
+    async find(group) {
+      const item = await obtain(engine, () => table.get(key.group(group), { consistent: true }));
+      return item && toListed(item);
     },
 
     async delete(group) {
@@ -162,6 +173,10 @@ export function groups(engine: Engine): Groups {
       return true;
     },
   };
+}
+
+function toListed({ sk, y }: Item): ListedGroup {
+  return { id: sk === START ? '' : (sk as string), ...(y !== undefined && { protocolType: y as string }) };
 }
 
 function everyBucket(group: string) {

@@ -59,6 +59,7 @@ export const EFFECTS = {
     keep: 'write',
     kept: 'write',
     list: 'read',
+    find: 'read',
     delete: 'write',
   },
   leases: { acquire: 'write', renew: 'write', release: 'write', get: 'read', last: 'read' },

@@ -1,4 +1,4 @@
-import type { CommittedOffset, Groups } from '../groups.ts';
+import type { CommittedOffset, Groups, ListedGroup } from '../groups.ts';
 import type { TopicIdPartition } from '../partitions.ts';
 import type { Database } from './database.ts';
 import type { Sync } from './sync.ts';
@@ -20,6 +20,15 @@ function committedIn(row: Row | undefined): CommittedOffset[] {
   const told = { ...(metadata !== null && { metadata }), ...(leaderEpoch !== null && { leaderEpoch }) };
   return [{ topicId, partition, topic, offset, ...told }];
 }
+
+interface GroupRow {
+  id: string;
+  protocol_type: string | null;
+}
+
+const listed = ({ id, protocol_type: protocolType }: GroupRow): ListedGroup => {
+  return { id, ...(protocolType !== null && { protocolType }) };
+};
 
 export function openGroups(db: Database): Sync<Groups> {
   const rowOf = (group: string, { topicId, partition }: TopicIdPartition) =>
@@ -110,7 +119,7 @@ export function openGroups(db: Database): Sync<Groups> {
       return db.all<Row>('SELECT * FROM offsets WHERE group_id = ?', group).flatMap(committedIn);
     },
 
-    keep(group, generation, state) {
+    keep(group, generation, state, protocolType) {
       const kept = db.run(
         `INSERT INTO group_states (group_id, generation, state) VALUES (?, ?, ?)
          ON CONFLICT DO UPDATE SET generation = excluded.generation, state = excluded.state
@@ -120,7 +129,12 @@ export function openGroups(db: Database): Sync<Groups> {
         state,
       );
       if (!kept) return 'fenced';
-      register(group);
+      db.run(
+        `INSERT INTO groups (id, protocol_type) VALUES (?, ?)
+         ON CONFLICT DO UPDATE SET protocol_type = excluded.protocol_type`,
+        group,
+        protocolType,
+      );
       return 'kept';
     },
 
@@ -139,9 +153,12 @@ export function openGroups(db: Database): Sync<Groups> {
     list({ after, limit = 1000 } = {}) {
       const where = after === undefined ? '' : 'WHERE id > ?';
       const values = after === undefined ? [limit] : [after, limit];
-      return db
-        .all<{ id: string }>(`SELECT id FROM groups ${where} ORDER BY id LIMIT ?`, ...values)
-        .map(({ id }) => id);
+      return db.all<GroupRow>(`SELECT * FROM groups ${where} ORDER BY id LIMIT ?`, ...values).map(listed);
+    },
+
+    find(group) {
+      const row = db.get<GroupRow>('SELECT * FROM groups WHERE id = ?', group);
+      return row && listed(row);
     },
 
     delete(group) {

@@ -117,7 +117,8 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE groups (
-    id TEXT PRIMARY KEY
+    id            TEXT PRIMARY KEY,
+    protocol_type TEXT                -- of its members; null while no coordinator kept the group
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE offsets (
@@ -170,6 +171,9 @@ const COUNT_BYTES = `
 /** For a file that was made before members shared a lease. */
 const SHARE_LEASES = 'ALTER TABLE leases ADD COLUMN plan TEXT; ALTER TABLE leases ADD COLUMN members TEXT;';
 
+/** For a file that was made before groups' protocol types were listed. */
+const LIST_TYPES = 'ALTER TABLE groups ADD COLUMN protocol_type TEXT;';
+
 /** For a file that was made before leader epochs were kept. */
 const KEEP_EPOCHS = 'ALTER TABLE offsets ADD COLUMN leader_epoch INTEGER;';
 
@@ -206,6 +210,8 @@ export function openDatabase(path: string, clusterId: string): Database {
         db.exec(SHARE_LEASES);
       if (db.get("SELECT 1 FROM pragma_table_info('offsets') WHERE name = 'leader_epoch'") === undefined)
         db.exec(KEEP_EPOCHS);
+      if (db.get("SELECT 1 FROM pragma_table_info('groups') WHERE name = 'protocol_type'") === undefined)
+        db.exec(LIST_TYPES);
     }
     db.exec('COMMIT');
     return db;

@@ -78,6 +78,21 @@ describe('a catalog file', () => {
     expect((await catalog.partitions.head(at))!.bytes).toBe(sum(lengths) + 50);
   });
 
+  it('that was made before groups were listed with protocol types lists them from then on', async () => {
+    const first = await open();
+    await first.groups.commit('g', 1, [{ topic: 't', topicId: 'id', partition: 0, offset: 5 }]);
+    await first.close();
+    const old = new DatabaseSync(path);
+    old.exec('ALTER TABLE groups DROP COLUMN protocol_type');
+    old.close();
+
+    const catalog = await open();
+
+    expect(await catalog.groups.list()).toEqual([{ id: 'g' }]);
+    await catalog.groups.keep('g', 1, new Uint8Array([1]), 'consumer');
+    expect(await catalog.groups.list()).toEqual([{ id: 'g', protocolType: 'consumer' }]);
+  });
+
   it('that was made before leader epochs were kept keeps them from then on', async () => {
     const offset = { topic: 't', topicId: 'id', partition: 0, offset: 5, metadata: 'm' };
     const first = await open();
