@@ -2,13 +2,12 @@ import type { Clock } from '../../../clock.ts';
 import { VarveError } from '../../../errors.ts';
 import type { Random } from '../../../ids.ts';
 import type { EventLog } from '../../../log/event-log.ts';
-import type { GroupOffset, GroupPartition, HeldGroup } from '../../../log/groups/groups.ts';
+import type { GroupOffset, GroupPartition } from '../../../log/groups/groups.ts';
 import { type KafkaErrorCode, numberOf } from '../failures.ts';
 import { partitionsAt } from '../topics.ts';
 import type { GroupState } from './generations.ts';
-import { createGroup, type Group } from './group.ts';
-import type { GroupSettings } from './group-deps.ts';
-import { decodeGroup, encodeGroup, type KeptGroup } from './kept-group.ts';
+import type { Group } from './group.ts';
+import { createHeldGroups, type Holding, type HoldingSettings } from './held-groups.ts';
 import {
   bytesOf,
   type Identity,
@@ -47,30 +46,17 @@ export interface Coordinator {
   close(): Promise<void>;
 }
 
-export interface CoordinatorSettings extends GroupSettings {
+export interface CoordinatorSettings extends HoldingSettings {
   minSessionTimeout: number;
   maxSessionTimeout: number;
-  /** Groups that are held at a time. Those without members make room for others. */
-  maxGroups: number;
-  /** Bytes that the members of all of them may hold: beyond it none comes in, and nothing is assigned. */
-  maxBytes: number;
 }
 
-/** Milliseconds that a group without members is held on to: who commits once commits again. */
-const LINGER_MS = 10_000;
 const PAGE = 1_000;
 /** The protocol type of consumers; connectors and others have their own. */
 const CONSUMER = 'consumer';
 /** The group of those that commit without one: it has offsets, and never members. */
 const NAMELESS = '';
-
-interface Slot {
-  group: Group;
-  held: HeldGroup;
-  /** Of the group's members, when it was counted last. */
-  bytes: number;
-  cancelLinger(): void;
-}
+const ABSENT = 'UNKNOWN_TOPIC_OR_PARTITION';
 
 export function createCoordinator(deps: {
   log: EventLog;
@@ -82,99 +68,18 @@ export function createCoordinator(deps: {
   /** Called when another gateway is found to have the same node id. */
   onDisplaced(): void;
 }): Coordinator {
-  const { log, clock, settings } = deps;
+  const { log, settings } = deps;
   const coordinator = log.groups.coordinateAs(deps.nodeId, deps.onDisplaced);
-  const slots = new Map<string, Promise<Slot>>();
-  const ready = new Map<string, Slot>();
-  let closed = false;
-  /** Of all that are in `ready`. */
-  let bytes = 0;
+  const holdings = createHeldGroups({ ...deps, coordinator });
 
-  async function take(id: string): Promise<Slot> {
-    const held = await coordinator.hold(id);
-    const kept = await held.kept().catch(async (error) => {
-      await held.release();
-      throw error;
-    });
-    const keep = (state: KeptGroup) => held.keep(encodeGroup(state), state.protocolType);
-    const onEmpty = () => linger(id, slot);
-    const slot: Slot = {
-      held,
-      bytes: 0,
-      group: createGroup({ ...deps, keep, onEmpty }, kept && decodeGroup(kept)),
-      cancelLinger() {},
-    };
-    held.lost.addEventListener('abort', () => drop(id, slot), { once: true });
-    if (held.lost.aborted) throw new VarveError('ILLEGAL_GENERATION', `The group "${id}" was lost at once.`);
-    ready.set(id, slot);
-    count(slot);
-    linger(id, slot);
-    return slot;
-  }
-
-  function drop(id: string, slot: Slot): void {
-    slot.cancelLinger();
-    slot.group.end('NOT_COORDINATOR');
-    if (ready.get(id) !== slot) return;
-    bytes -= slot.bytes;
-    ready.delete(id);
-    slots.delete(id);
-  }
-
-  function count(slot: Slot): void {
-    bytes -= slot.bytes;
-    slot.bytes = slot.group.bytes;
-    bytes += slot.bytes;
-  }
-
-  /** Whether members may hold so many bytes more. Those that have gone since they were counted are found when it matters. */
-  function hasMemory(more: number): boolean {
-    if (bytes + more > settings.maxBytes) for (const slot of ready.values()) count(slot);
-    return bytes + more <= settings.maxBytes;
-  }
-
-  function linger(id: string, slot: Slot): void {
-    slot.cancelLinger();
-    slot.cancelLinger = clock.schedule(LINGER_MS, () => {
-      if (isIdle(slot)) void slot.held.release();
-      else linger(id, slot);
-    });
-  }
-
-  const isIdle = ({ group }: Slot) => group.members.size === 0 && group.state === 'Empty';
-
-  /** Whether one more may be held. Anybody may name groups that do not exist: those must not keep others out. */
-  function hasRoom(): boolean {
-    if (slots.size < settings.maxGroups) return true;
-    for (const [id, slot] of ready) {
-      if (!isIdle(slot)) continue;
-      drop(id, slot);
-      void slot.held.release();
-      return true;
-    }
-    return false;
-  }
-
-  /** The group, taken if need be; or why that cannot be. */
-  async function slotOf(id: string): Promise<Slot | KafkaErrorCode> {
-    if (closed) return 'COORDINATOR_NOT_AVAILABLE';
-    if (!slots.has(id) && !hasRoom()) return 'COORDINATOR_NOT_AVAILABLE';
-    const taken = slots.get(id) ?? take(id);
-    slots.set(id, taken);
-    try {
-      return await taken;
-    } catch (error) {
-      if (slots.get(id) === taken) slots.delete(id);
-      if (!(error instanceof VarveError)) throw error;
-      // Somebody else has it, perhaps a gateway that has just died: clients ask again.
-      return error.code === 'INVALID_GROUP_ID' ? error.code : 'COORDINATOR_NOT_AVAILABLE';
-    }
-  }
-
-  async function within<T>(id: string, refuse: (error: KafkaErrorCode) => T, act: (slot: Slot) => T | Promise<T>) {
+  async function within<T>(
+    id: string,
+    refuse: (error: KafkaErrorCode) => T,
+    act: (holding: Holding) => T | Promise<T>,
+  ) {
     if (id === NAMELESS) return refuse('INVALID_GROUP_ID');
-    const slot = await slotOf(id);
-    return typeof slot === 'string' ? refuse(slot) : act(slot);
+    const holding = await holdings.take(id);
+    return typeof holding === 'string' ? refuse(holding) : act(holding);
   }
 
   async function committed(id: string): Promise<GroupOffset[]> {
@@ -187,7 +92,7 @@ export function createCoordinator(deps: {
   }
 
   /** Whether anybody has committed for the group, or was a member of it. */
-  async function exists(id: string, { group }: Slot): Promise<boolean> {
+  async function exists(id: string, { group }: Holding): Promise<boolean> {
     return group.members.size > 0 || (await coordinator.find(id)) !== undefined;
   }
 
@@ -196,12 +101,12 @@ export function createCoordinator(deps: {
     const byTopic = [...Map.groupBy(offsets, ({ topic }) => topic)];
     const looks = byTopic.map(async ([topic, some]) => {
       const partitions = some.map(({ partition }) => partition);
-      const absent = (await partitionsAt(log, topic, partitions)).flatMap((one) => (one.error ? [one.partition] : []));
-      return [topic, new Set(absent)] as const;
+      const absent = (await partitionsAt(log, topic, partitions)).filter(({ error }) => error?.code === ABSENT);
+      return [topic, new Set(absent.map(({ partition }) => partition))] as const;
     });
     const absent = new Map(await Promise.all(looks));
     return offsets.map(({ topic, partition }) => {
-      return numberOf(absent.get(topic)?.has(partition) ? 'UNKNOWN_TOPIC_OR_PARTITION' : error);
+      return numberOf(absent.get(topic)?.has(partition) ? ABSENT : error);
     });
   }
 
@@ -216,10 +121,10 @@ export function createCoordinator(deps: {
       if (sessionTimeout < minSessionTimeout || sessionTimeout > maxSessionTimeout) {
         return Promise.resolve(refuse('INVALID_SESSION_TIMEOUT'));
       }
-      return within<JoinAnswer>(request.group, refuse, (slot) => {
-        if (!hasMemory(MEMBER_BYTES + bytesOf(request.protocols))) return refuse('COORDINATOR_NOT_AVAILABLE');
-        const answer = slot.group.join(request);
-        count(slot);
+      return within<JoinAnswer>(request.group, refuse, ({ group }) => {
+        if (!holdings.hasMemory(MEMBER_BYTES + bytesOf(request.protocols))) return refuse('COORDINATOR_NOT_AVAILABLE');
+        const answer = group.join(request);
+        holdings.count(request.group);
         return answer;
       });
     },
@@ -228,11 +133,11 @@ export function createCoordinator(deps: {
       return within<SyncAnswer>(
         request.group,
         (error) => ({ error }),
-        (slot) => {
+        ({ group }) => {
           const more = request.assignments.reduce((sum, { assignment }) => sum + assignment.length, 0);
-          if (!hasMemory(more)) return { error: 'COORDINATOR_NOT_AVAILABLE' };
-          const answer = slot.group.sync(request);
-          if (more > 0) count(slot);
+          if (!holdings.hasMemory(more)) return { error: 'COORDINATOR_NOT_AVAILABLE' };
+          const answer = group.sync(request);
+          if (more > 0) holdings.count(request.group);
           return answer;
         },
       );
@@ -248,12 +153,12 @@ export function createCoordinator(deps: {
 
     async commit(id, who, generation, offsets) {
       const all = (error: KafkaErrorCode) => refuseAll(offsets, error);
-      const slot = await slotOf(id);
-      if (typeof slot === 'string') return all(slot);
+      const holding = await holdings.take(id);
+      if (typeof holding === 'string') return all(holding);
       try {
-        const refused = slot.group.mayCommit(who, generation);
-        if (refused) return await all((await exists(id, slot)) ? refused : 'GROUP_ID_NOT_FOUND');
-        const errors = await slot.held.commit(offsets);
+        const refused = holding.group.mayCommit(who, generation);
+        if (refused) return await all((await exists(id, holding)) ? refused : 'GROUP_ID_NOT_FOUND');
+        const errors = await holding.held.commit(offsets);
         return errors.map((error) => (error ? numberOf(error.code) : 0));
       } catch (error) {
         if (!(error instanceof VarveError)) throw error;
@@ -272,13 +177,13 @@ export function createCoordinator(deps: {
     },
 
     known(id) {
-      const group = ready.get(id)?.group;
+      const group = holdings.all.get(id)?.group;
       return group && group.members.size > 0 ? group : undefined;
     },
 
     async find(id) {
       const found = await coordinator.find(id);
-      return found && (ready.get(id)?.group.protocolType || (found.protocolType ?? ''));
+      return found && (holdings.all.get(id)?.group.protocolType || (found.protocolType ?? ''));
     },
 
     async list() {
@@ -289,25 +194,25 @@ export function createCoordinator(deps: {
         if (page.length < PAGE) break;
         after = page.at(-1)!.id;
       }
-      for (const [id, { group }] of ready) {
+      for (const [id, { group }] of holdings.all) {
         if (types.has(id) || group.members.size > 0) types.set(id, group.protocolType || (types.get(id) ?? ''));
       }
-      const stateOf = (id: string) => ready.get(id)?.group.state ?? 'Empty';
+      const stateOf = (id: string) => holdings.all.get(id)?.group.state ?? 'Empty';
       return [...types.keys()].sort().map((id) => ({ id, protocolType: types.get(id)!, state: stateOf(id) }));
     },
 
     async forget(id, partitions) {
       if (id === NAMELESS) return 'INVALID_GROUP_ID';
-      const slot = await slotOf(id);
-      if (typeof slot === 'string') return slot;
-      const { members, protocolType } = slot.group;
+      const holding = await holdings.take(id);
+      if (typeof holding === 'string') return holding;
+      const { members, protocolType } = holding.group;
       // What members read is known of consumers only.
       if (members.size > 0 && protocolType !== CONSUMER) return 'NON_EMPTY_GROUP';
       const read = subscribedTopics(members.values());
       const isRead = ({ topic }: GroupPartition) => read.has(topic);
       try {
-        if (!(await exists(id, slot))) return 'GROUP_ID_NOT_FOUND';
-        const errors = await slot.held.forget(partitions.filter((one) => !isRead(one)));
+        if (!(await exists(id, holding))) return 'GROUP_ID_NOT_FOUND';
+        const errors = await holding.held.forget(partitions.filter((one) => !isRead(one)));
         let next = 0;
         return partitions.map((one) => {
           if (isRead(one)) return numberOf('GROUP_SUBSCRIBED_TO_TOPIC');
@@ -321,24 +226,20 @@ export function createCoordinator(deps: {
     },
 
     async delete(id) {
-      const slot = await slotOf(id);
-      if (typeof slot === 'string') return slot;
-      if (slot.group.members.size > 0) return 'NON_EMPTY_GROUP';
+      const holding = await holdings.take(id);
+      if (typeof holding === 'string') return holding;
+      if (holding.group.members.size > 0) return 'NON_EMPTY_GROUP';
       try {
-        const deleted = await slot.held.delete();
+        const deleted = await holding.held.delete();
         return deleted ? undefined : 'GROUP_ID_NOT_FOUND';
       } catch (error) {
         if (error instanceof VarveError) return 'COORDINATOR_NOT_AVAILABLE';
         throw error;
       } finally {
-        await slot.held.release();
+        await holding.held.release();
       }
     },
 
-    async close() {
-      closed = true;
-      for (const slot of ready.values()) slot.group.end('COORDINATOR_NOT_AVAILABLE');
-      await Promise.all([...ready.values()].map(({ held }) => held.release()));
-    },
+    close: () => holdings.close(),
   };
 }
