@@ -1,9 +1,16 @@
+import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { VarveError } from '../errors.ts';
-import { patchBaseOffset, readHeader, verifyCrc } from '../format/records/batch.ts';
+import { isBatch, patchBaseOffset } from '../format/records/batch.ts';
 import { compactedName, segmentName } from '../format/segments/names.ts';
 import { mergeRanges } from '../format/segments/plan.ts';
-import type { Entry, Partitions, Run, TopicIdPartition } from '../stores/catalog/partitions.ts';
+import {
+  type Entry,
+  type Partitions,
+  partitionKey,
+  type Run,
+  type TopicIdPartition,
+} from '../stores/catalog/partitions.ts';
 import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
 
 /** An entry and where it is. */
@@ -26,73 +33,108 @@ export const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 /** Ranges this near each other are one get, bytes. */
 const MAX_GAP = 64 * 1024;
 const MAX_GET = 8 * 1024 * 1024;
-const CHUNKS_AT_ONCE = 16;
+/** What one call brings: the port's limit, and bytes, beyond which calls follow each other. */
+const MAX_CHUNKS = 100;
+const CHUNKS_BYTES = 1024 * 1024;
+
+/** A batch that somebody waits for. */
+interface Question {
+  key: string;
+  at: Located;
+  /** When it is known which read brings it. */
+  turn: Promise<void>;
+  /** When one of the two is there. Never rejects. */
+  read?: Promise<void>;
+  batch?: Uint8Array;
+  failure?: unknown;
+}
 
 export function createBatches(partitions: Partitions, objects: ObjectStore, cacheBytes = DEFAULT_CACHE_BYTES): Batches {
   const cache = new LRUCache<string, Uint8Array>({
     maxSize: cacheBytes,
     sizeCalculation: (bytes) => bytes.length + 256,
   });
-  const underway = new Map<string, Promise<Uint8Array>>();
+  const underway = new Map<string, Question>();
+  let asked: Question[] = [];
+  let turn: Promise<void> | undefined;
 
   async function load(located: readonly Located[]): Promise<Uint8Array[]> {
-    const wanted = located.map((at) => cache.get(keyOf(at)) ?? underway.get(keyOf(at)));
-    const missing = located.filter((_, i) => wanted[i] === undefined);
-    const asked = missing.length > 0 ? ask(missing) : new Map<Located, Promise<Uint8Array>>();
-    return Promise.all(located.map((at, i) => wanted[i] ?? asked.get(at)!));
+    const sought = located.map((at) => {
+      const key = keyOf(at);
+      return cache.get(key) ?? underway.get(key) ?? ask(key, at);
+    });
+    for (const one of sought) {
+      if (one instanceof Uint8Array) continue;
+      await one.turn;
+      await one.read;
+    }
+    return sought.map((one) => {
+      if (one instanceof Uint8Array) return one;
+      if (!one.batch) throw one.failure;
+      return one.batch;
+    });
   }
 
-  function ask(missing: readonly Located[]): Map<Located, Promise<Uint8Array>> {
-    const asked = new Map<Located, Promise<Uint8Array>>();
-    const answer = (at: Located, raw: Promise<Uint8Array>) => {
-      const key = keyOf(at);
-      const ready = raw
-        .then((bytes) => {
-          const batch = checked(at, bytes);
-          cache.set(key, batch);
-          return batch;
-        })
-        .finally(() => underway.delete(key));
-      // Whoever asked meets the failure; a second reader may come too late to look.
-      ready.catch(() => {});
-      underway.set(key, ready);
-      asked.set(at, ready);
-    };
+  /** What is asked in one turn of the event loop is read together: partitions that are fetched together share segments. */
+  function ask(key: string, at: Located): Question {
+    turn ??= setImmediate().then(readAsked);
+    const question = { key, at, turn };
+    asked.push(question);
+    underway.set(key, question);
+    return question;
+  }
 
-    const chunks = missing.filter(({ entry }) => entry.place === 'chunk');
-    let turn: Promise<unknown> = Promise.resolve();
-    for (let i = 0; i < chunks.length; i += CHUNKS_AT_ONCE) {
-      const group = chunks.slice(i, i + CHUNKS_AT_ONCE).map((at) => {
-        const raw = turn.then(() => chunk(at));
-        answer(at, raw);
-        return raw;
-      });
-      turn = Promise.allSettled(group);
+  function readAsked(): void {
+    const { inline = [], chunk = [], segment = [] } = Object.groupBy(asked, ({ at }) => at.entry.place);
+    asked = [];
+    turn = undefined;
+    if (inline.length > 0) answer(inline, Promise.resolve(inline.map(({ at }) => at.entry.bytes)));
+    for (const members of Map.groupBy(chunk, ({ at }) => partitionKey(at.of)).values()) {
+      let before: Promise<void> | undefined;
+      for (const group of slices(members)) before = answer(group, chunks(group, before));
     }
-    for (const at of missing) if (at.entry.place === 'inline') answer(at, Promise.resolve(at.entry.bytes!));
-
-    const inSegments = missing.filter(({ entry }) => entry.place === 'segment');
-    for (const [name, members] of Map.groupBy(inSegments, nameOf)) {
-      const ranges = members.map(({ entry }) => ({ start: entry.position, length: entry.length }));
-      for (const merged of mergeRanges(ranges, MAX_GAP, MAX_GET)) {
-        const bytes = read(name, merged.range);
-        for (const i of merged.members) {
-          const { position, length } = members[i]!.entry;
-          const start = position - merged.range.start;
-          answer(
-            members[i]!,
-            bytes.then((all) => all.subarray(start, start + length)),
-          );
-        }
+    for (const [name, members] of Map.groupBy(segment, ({ at }) => nameOf(at))) {
+      const ranges = members.map(({ at }) => ({ start: at.entry.position, length: at.entry.length }));
+      for (const { range, members: some } of mergeRanges(ranges, MAX_GAP, MAX_GET)) {
+        const pieces = read(name, range).then((all) =>
+          some.map((i) => all.subarray(ranges[i]!.start - range.start).subarray(0, ranges[i]!.length)),
+        );
+        answer(
+          some.map((i) => members[i]!),
+          pieces,
+        );
       }
     }
-    return asked;
   }
 
-  async function chunk(at: Located): Promise<Uint8Array> {
-    const bytes = await partitions.chunk(at.of, at.entry.id);
-    if (!bytes) throw new VarveError('KAFKA_STORAGE_ERROR', `${describe(at)} is not there; read again`);
-    return bytes;
+  function answer(questions: readonly Question[], pieces: Promise<readonly (Uint8Array | undefined)[]>): Promise<void> {
+    const read = pieces.then(
+      (all) => questions.forEach((question, i) => void settle(question, all[i])),
+      (failure: unknown) => {
+        for (const question of questions) settle(question, undefined, failure);
+      },
+    );
+    for (const question of questions) question.read = read;
+    return read;
+  }
+
+  function settle(question: Question, bytes: Uint8Array | undefined, failure?: unknown): void {
+    const { key, at } = question;
+    underway.delete(key);
+    if (bytes && isSound(at.entry, bytes)) {
+      // Where the bytes lie, even when they are shared: a place in a segment has one offset for ever.
+      patchBaseOffset(bytes, at.base);
+      question.batch = bytes;
+      cache.set(key, bytes);
+    } else {
+      question.failure = failure ?? (bytes ? damaged(at) : notThere(at));
+    }
+  }
+
+  async function chunks(questions: readonly Question[], before: Promise<void> | undefined) {
+    await before;
+    const ids = questions.map(({ at }) => at.entry.id);
+    return partitions.chunks(questions[0]!.at.of, ids);
   }
 
   async function read(name: string, range: { start: number; length: number }): Promise<Uint8Array> {
@@ -141,27 +183,36 @@ function describe(at: Located): string {
   return at.entry.place === 'segment' ? `segment ${nameOf(at)}` : `the ${at.entry.place} of entry ${at.entry.id}`;
 }
 
-/**
- * Never wrong data: what lies outside the CRC is compared with the entry, the rest with the CRC. Setting the base offset where
- * the bytes lie is right even when they are shared: a place in a segment has one offset for ever.
- */
-function checked(at: Located, bytes: Uint8Array): Uint8Array {
-  const { entry } = at;
-  let sound = bytes.length === entry.length;
-  if (sound) {
-    try {
-      const header = readHeader(bytes);
-      sound = header.length === entry.length && header.crc === entry.crc && verifyCrc(bytes);
-    } catch {
-      sound = false;
+/** As many chunks as one call brings, again and again. */
+function* slices(questions: readonly Question[]): Generator<Question[]> {
+  let slice: Question[] = [];
+  let bytes = 0;
+  for (const question of questions) {
+    const { length } = question.at.entry;
+    if (slice.length === MAX_CHUNKS || (slice.length > 0 && bytes + length > CHUNKS_BYTES)) {
+      yield slice;
+      slice = [];
+      bytes = 0;
     }
+    slice.push(question);
+    bytes += length;
   }
-  if (!sound) {
-    throw new VarveError(
-      'CORRUPT_MESSAGE',
-      `${describe(at)} is damaged at ${entry.position}+${entry.length}; restore it from a copy`,
-    );
-  }
-  patchBaseOffset(bytes, at.base);
-  return bytes;
+  if (slice.length > 0) yield slice;
+}
+
+/** Never wrong data: what lies outside the CRC is compared with the entry, the rest with the CRC. */
+function isSound(entry: Entry, bytes: Uint8Array): boolean {
+  return bytes.length === entry.length && isBatch(bytes, entry.crc);
+}
+
+function damaged(at: Located): VarveError {
+  const { position, length } = at.entry;
+  return new VarveError(
+    'CORRUPT_MESSAGE',
+    `${describe(at)} is damaged at ${position}+${length}; restore it from a copy`,
+  );
+}
+
+function notThere(at: Located): VarveError {
+  return new VarveError('KAFKA_STORAGE_ERROR', `${describe(at)} is not there; read again`);
 }

@@ -1,11 +1,10 @@
 import pLimit from 'p-limit';
 import { type Clock, sleep } from '../clock.ts';
 import { VarveError } from '../errors.ts';
-import { readHeader } from '../format/records/batch.ts';
 import type { Head, TopicIdPartition } from '../stores/catalog/partitions.ts';
 import type { FetchAllOptions, Fetched, Wanted } from './event-log.ts';
 import type { Heads } from './heads.ts';
-import { MAX_FETCH_BYTES, MAX_WAIT_MS, type Reader } from './reader.ts';
+import { MAX_FETCH_BYTES, MAX_WAIT_MS, nextOffset, type Reader } from './reader.ts';
 
 export interface FetchAllDeps {
   reader: Reader;
@@ -84,10 +83,7 @@ export async function fetchAll(
       }
       lane.full = batches.length === 0;
       const last = batches.at(-1);
-      if (last) {
-        const { baseOffset, lastOffsetDelta } = readHeader(last);
-        lane.next = baseOffset + lastOffsetDelta + 1;
-      }
+      if (last) lane.next = nextOffset(last);
     } catch (error) {
       // What was read before it is an answer too; the failure will be met again.
       if (lane.answer.batches.length === 0) lane.failure = asFailure(error);

@@ -50,6 +50,8 @@ export interface LogDeps {
   writer?: Partial<WriterLimits>;
   /** Bytes of recently read and written batches that are held. */
   cacheBytes?: number;
+  /** Loads for readers in sequence what they will ask for next; for stores whose requests cost nothing but their time. */
+  readAhead?: boolean;
   upkeep?: Partial<UpkeepRules>;
   /** Does the upkeep by itself, as often as the broker's configuration says. `clock`: one whose timers let the process end. */
   selfUpkeep?: { clock: Clock; onRun?: (report: UpkeepReport) => void };
@@ -67,8 +69,10 @@ export function createLog(deps: LogDeps): EventLog {
   const stopping = new AbortController();
   const cache = createTopicCache(catalog, clock);
   const heads = createHeads(catalog, clock);
-  const batches = createBatches(catalog.partitions, objects, deps.cacheBytes ?? DEFAULT_CACHE_BYTES);
-  const reader = createReader({ partitions: catalog.partitions, heads, batches, clock, meter });
+  const { cacheBytes = DEFAULT_CACHE_BYTES, readAhead = false } = deps;
+  const batches = createBatches(catalog.partitions, objects, cacheBytes);
+  const aheadBytes = readAhead ? Math.floor(cacheBytes / 4) : 0;
+  const reader = createReader({ partitions: catalog.partitions, heads, batches, clock, meter, aheadBytes });
   const writer = createWriter({
     partitions: catalog.partitions,
     objects,

@@ -40,6 +40,11 @@ export interface ReaderDeps {
   batches: Batches;
   clock: Clock;
   meter: Meter;
+  /**
+   * Bytes of batches that are loaded for readers in sequence before they ask for them, about; a part of what `batches` holds. 0: none
+   * are, as is right where requests cost money.
+   */
+  aheadBytes: number;
 }
 
 export const DEFAULT_MAX_BYTES = 1024 * 1024;
@@ -52,10 +57,17 @@ const MAX_FETCH_ENTRIES = 10_000;
 /** Recently decoded batches: who polls a large batch in small steps need not decode it each time. */
 const DECODED_BYTES = 16 * 1024 * 1024;
 const KNOWN_RUNS = 1_000;
+/** Of one partition: some for a reader in sequence and what is loaded ahead of it, some for another. */
+const RUNS_EACH = 4;
+/** What is loaded ahead of one reader, bytes. */
+const MAX_AHEAD = 4 * 1024 * 1024;
 
 export function createReader(deps: ReaderDeps): Reader {
-  const { partitions, heads, batches, clock, meter } = deps;
-  const runs = new LRUCache<string, Run>({ max: KNOWN_RUNS });
+  const { partitions, heads, batches, clock, meter, aheadBytes } = deps;
+  /** Where fetches ended, with the bytes that they got: who asks for what follows reads in sequence. */
+  const ends = aheadBytes > 0 ? new LRUCache<string, true>({ maxSize: aheadBytes }) : undefined;
+  /** By partition, the newest first. */
+  const runs = new LRUCache<string, Run[]>({ maxSize: KNOWN_RUNS, sizeCalculation: ({ length }) => length });
   const decoded = new LRUCache<Uint8Array, LogRecord[]>({
     maxSize: DECODED_BYTES,
     sizeCalculation: (records, bytes) => bytes.length + records.length * 128,
@@ -78,11 +90,11 @@ export function createReader(deps: ReaderDeps): Reader {
   async function runAt(of: TopicIdPartition, offset: number, head: Head): Promise<Run | undefined> {
     if (offset >= head.tail.base) return head.tail;
     const key = partitionKey(of);
-    const known = runs.get(key);
-    const counts = known && (known.level === 1 ? known.generation === head.generation : known.base >= head.frontier);
-    if (counts && offset >= known.base && offset < endOf(known)) return known;
+    const isAt = (run: Run) => offset >= run.base && offset < endOf(run) && counts(run, head);
+    const known = runs.get(key)?.find(isAt);
+    if (known) return known;
     const found = await partitions.find(of, offset, head);
-    if (found) runs.set(key, found);
+    if (found) runs.set(key, [found, ...(runs.get(key) ?? [])].slice(0, RUNS_EACH));
     return found;
   }
 
@@ -148,8 +160,29 @@ export function createReader(deps: ReaderDeps): Reader {
       if (isRepeat) head = await headFor(of, offset);
       return load(of, offset, head, most, strict);
     });
-    if (loaded.length > 0) meter.fetched(loaded.reduce((sum, { length }) => sum + length, 0));
+    if (loaded.length > 0) {
+      const size = loaded.reduce((sum, { length }) => sum + length, 0);
+      meter.fetched(size);
+      readAhead(of, offset, head, { next: nextOffset(loaded.at(-1)!), size, most });
+    }
     return { batches: loaded, highWatermark: head.highWatermark, logStart: head.logStart };
+  }
+
+  /**
+   * Loads what the reader asks for next, while it is busy with what it got at `offset`. Only for one that came from where a fetch
+   * ended; when there are so many that such places are forgotten, nothing is loaded that would be forgotten too.
+   */
+  function readAhead(
+    of: TopicIdPartition,
+    offset: number,
+    head: Head,
+    { next, size, most }: { next: number; size: number; most: number },
+  ): void {
+    const isInSequence = ends?.delete(`${partitionKey(of)}@${offset}`);
+    if (next >= head.highWatermark) return;
+    ends?.set(`${partitionKey(of)}@${next}`, true, { size });
+    // Whoever asks for it meets the failure.
+    if (isInSequence) load(of, next, head, Math.min(most, MAX_AHEAD), true).catch(() => {});
   }
 
   function decode(batch: Uint8Array): LogRecord[] {
@@ -172,14 +205,13 @@ export function createReader(deps: ReaderDeps): Reader {
     const records: LogRecord[] = [];
     let next = offset;
     for (const batch of fetched) {
-      const { baseOffset, lastOffsetDelta } = readHeader(batch);
       for (const record of decode(batch)) {
         if (record.offset < offset) continue;
         if (records.length === maxRecords) return { records, next, highWatermark, logStart };
         records.push(record);
         next = record.offset + 1;
       }
-      next = Math.max(next, baseOffset + lastOffsetDelta + 1);
+      next = Math.max(next, nextOffset(batch));
     }
     return { records, next, highWatermark, logStart };
   }
@@ -247,6 +279,17 @@ export function createReader(deps: ReaderDeps): Reader {
   }
 
   return { head: headFor, fetch, poll, offsetAt, offsetOfMaxTimestamp, timestampAt };
+}
+
+/** Whether a run that was found before is still what its offsets are looked up in. */
+function counts(run: Run, head: Head): boolean {
+  return run.level === 1 ? run.generation === head.generation : run.base >= head.frontier;
+}
+
+/** The offset after a batch. */
+export function nextOffset(batch: Uint8Array): number {
+  const { baseOffset, lastOffsetDelta } = readHeader(batch);
+  return baseOffset + lastOffsetDelta + 1;
 }
 
 function endOf(run: Run): number {

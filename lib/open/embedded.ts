@@ -56,6 +56,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EventLog> 
       random: systemRandom,
       brokerConfig,
       prices: embeddedPrices,
+      readAhead: true,
       upkeep: UPKEEP,
       selfUpkeep: { clock: backgroundClock, ...(onUpkeep && { onRun: onUpkeep }) },
       selfDelivery: selfDelivery({ clock: backgroundClock, target: (signal) => urlTarget(signal), ...delivery }),

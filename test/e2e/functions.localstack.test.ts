@@ -9,6 +9,7 @@ import { FOOTER_LENGTH, readFooter, readIndex } from '../../lib/format/segments/
 import { systemRandom } from '../../lib/ids.ts';
 import { openAws } from '../../lib/open/aws.ts';
 import { openDynamodb } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
+import { chunkOf } from '../support/chunk.ts';
 import { localstack } from '../support/localstack.ts';
 import { deployedStack } from '../support/stack.ts';
 
@@ -89,7 +90,7 @@ describe('the functions behind API Gateway, deployed by the CDK', () => {
     const values = (batch: Uint8Array) =>
       decodeBatch(batch).map(({ value }) => JSON.parse(Buffer.from(value!).toString()));
     expect(values(bytes.subarray(0, inSegment!.length))).toEqual(large.map(({ value }) => value));
-    expect(values((await catalog.partitions.chunk(at, inChunk!.id))!)).toEqual([small.value]);
+    expect(values((await chunkOf(catalog, at, inChunk!.id))!)).toEqual([small.value]);
 
     // and all of it is read, by API and by library
     const sent = [...large.map(({ value }) => value), small.value];

@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { systemRandom, timeId } from '../../lib/ids.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import type { AppendOutcome, Entry, NewEntry, TopicIdPartition } from '../../lib/stores/catalog/partitions.ts';
+import { chunkOf } from '../support/chunk.ts';
 
 /** Many writers append to partitions through several processes; afterwards the log is held against what they were told. */
 
@@ -166,7 +167,7 @@ async function isAsSent(catalog: Catalog, at: TopicIdPartition, sent: NewEntry |
   if (!sent) return false;
   const { bytes, ...facts } = sent;
   const { place, bytes: inline, ...found } = stored;
-  const carried = place === 'chunk' ? await catalog.partitions.chunk(at, stored.id) : inline;
+  const carried = place === 'chunk' ? await chunkOf(catalog, at, stored.id) : inline;
   const sameBytes = bytes ? carried !== undefined && Buffer.from(bytes).equals(carried) : place === 'segment';
   return sameBytes && isDeepStrictEqual(facts, found);
 }

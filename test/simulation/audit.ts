@@ -3,6 +3,7 @@ import { createLog } from '../../lib/log/log.ts';
 import type { Catalog } from '../../lib/stores/catalog/catalog.ts';
 import type { References } from '../../lib/stores/catalog/partitions.ts';
 import type { ObjectStore } from '../../lib/stores/objects/objects.ts';
+import { chunkOf } from '../support/chunk.ts';
 import type { VirtualClock } from './clock.ts';
 import type { GroupTruth } from './group-truth.ts';
 import type { HostSettings } from './host.ts';
@@ -46,7 +47,7 @@ export async function checkReachable({ catalog, objects }: Stores, truth: Truth,
           const name = run.level === 1 ? compactedName(of, run.generation!, entry.id) : segmentName(entry.id);
           const object = await objects.stat(name);
           if (!object) violate('bytes exist', `${name} is gone, offset ${base} of ${describe(at)} is in it`);
-        } else if (entry.place === 'chunk' && !(await catalog.partitions.chunk(of, entry.id))) {
+        } else if (entry.place === 'chunk' && !(await chunkOf(catalog, of, entry.id))) {
           violate('bytes exist', `the chunk of offset ${base} of ${describe(at)} is gone`);
         }
         base += entry.count;

@@ -226,7 +226,7 @@ export function createNetwork({ clock, dice, trace, count }: NetworkDeps): Netwo
       producers: (of) => all.producers(of),
       find: (of, offset, head) => all.find(of, offset, head),
       findTimestamp: (of, timestamp) => all.findTimestamp(of, timestamp),
-      chunk: (of, id) => all.chunk(of, id),
+      chunks: (of, ids) => all.chunks(of, ids),
       raiseLogStart: (of, offset) => all.raiseLogStart(of, offset),
       raiseFloor: (of, time) => all.raiseFloor(of, time),
       references: (of, from) => all.references(of, from),

@@ -9,6 +9,7 @@ export type { Compression } from './compression.ts';
 export {
   BATCH_OVERHEAD,
   type BatchHeader,
+  isBatch,
   patchBaseOffset,
   patchMaxTimestamp,
   readHeader,

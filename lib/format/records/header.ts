@@ -110,6 +110,14 @@ export function readWhole(bytes: Uint8Array): BatchHeader {
   return header;
 }
 
+/** Whether the bytes are one batch and nothing else, with the CRC-32C `crc`, which is that of the bytes. */
+export function isBatch(bytes: Uint8Array, crc: number): boolean {
+  if (bytes.length < BATCH_OVERHEAD || bytes[AT.magic] !== MAGIC) return false;
+  const view = viewOf(bytes, 0);
+  const length = LENGTH_PREFIX + view.getInt32(AT.length);
+  return length === bytes.length && view.getUint32(AT.crc) === crc && computeCrc(bytes) === crc;
+}
+
 /** Whether attribute bits are set that mean nothing in magic 2. */
 export function hasUnknownAttributes(bytes: Uint8Array): boolean {
   return (viewOf(bytes, 0).getUint16(AT.attributes) & UNKNOWN_ATTRIBUTES) !== 0;

@@ -50,7 +50,7 @@ export interface NewEntry extends EntryFacts {
 
 /**
  * As stored. `segment`: in segment `id` at `position`, of level 0 (or 1, when it comes from the index). `inline`: `bytes` is
- * the batch. `chunk`: ask `chunk()` for it.
+ * the batch. `chunk`: ask `chunks()` for it.
  */
 export interface Entry extends EntryFacts {
   place: 'segment' | 'inline' | 'chunk';
@@ -161,8 +161,8 @@ export interface Partitions {
    */
   findTimestamp(of: TopicIdPartition, timestamp: number): Promise<Run | undefined>;
 
-  /** The bytes of a `chunk` entry; undefined when they were deleted. */
-  chunk(of: TopicIdPartition, id: TimeId): Promise<Uint8Array | undefined>;
+  /** The bytes of `chunk` entries in the order asked, at most 100; undefined where they were deleted. They may lie in one buffer. */
+  chunks(of: TopicIdPartition, ids: readonly TimeId[]): Promise<(Uint8Array | undefined)[]>;
 
   /** Raises the log start to `offset` (never lowers it, never above the high watermark: `out of range`). The log start that holds then. */
   raiseLogStart(of: TopicIdPartition, offset: number): Promise<number | 'out of range' | 'unknown partition'>;

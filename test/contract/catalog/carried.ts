@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemRandom } from '../../../lib/ids.ts';
+import { chunkOf } from '../../support/chunk.ts';
 import {
   append,
   createPartition,
@@ -79,7 +80,7 @@ export function carriedContract(subject: () => Subject): void {
       const { catalog } = subject();
       const at = await createPartition(subject());
 
-      expect(await catalog.partitions.chunk(at, newId(subject()))).toBeUndefined();
+      expect(await chunkOf(catalog, at, newId(subject()))).toBeUndefined();
     });
   });
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { systemRandom, timeId } from '../../../lib/ids.ts';
 import type { Catalog } from '../../../lib/stores/catalog/catalog.ts';
 import type { NewEntry, Run, TopicIdPartition } from '../../../lib/stores/catalog/partitions.ts';
+import { chunkOf } from '../../support/chunk.ts';
 import {
   append,
   compacted,
@@ -35,7 +36,7 @@ export function deletionContract(subject: () => Subject): void {
   };
   /** SQLite deletes by itself, when nothing else is to do. */
   const gone = (catalog: Catalog, at: TopicIdPartition, { id }: NewEntry) =>
-    expect.poll(() => catalog.partitions.chunk(at, id), { timeout: 20_000 }).toBeUndefined();
+    expect.poll(() => chunkOf(catalog, at, id), { timeout: 20_000 }).toBeUndefined();
   const chunksOf = (entries: readonly NewEntry[]) => entries.filter(({ bytes }) => bytes && bytes.length > 300);
 
   describe('the bytes of a partition', () => {

@@ -12,6 +12,7 @@ import type {
   TopicIdPartition,
 } from '../../../lib/stores/catalog/partitions.ts';
 import type { Topic } from '../../../lib/stores/catalog/topics.ts';
+import { chunkOf } from '../../support/chunk.ts';
 import type { TravelClock } from '../../support/clock.ts';
 
 /** What the contract's tests share: the catalog under test, and words to say what happens to it. */
@@ -156,7 +157,7 @@ export async function expectSame(catalog: Catalog, of: TopicIdPartition, stored:
     expect({ place, bytes }).toEqual({ place: 'segment', bytes: undefined });
   } else {
     expect(place).not.toBe('segment');
-    const carried = place === 'inline' ? bytes : await catalog.partitions.chunk(of, stored.id);
+    const carried = place === 'inline' ? bytes : await chunkOf(catalog, of, stored.id);
     expect(carried && Buffer.from(carried).equals(expected)).toBe(true);
   }
 }

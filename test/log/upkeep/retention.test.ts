@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog } from '../../../lib/log/event-log.ts';
+import { chunkOf } from '../../support/chunk.ts';
 import { codeOf } from '../../support/code-of.ts';
 import { CARRIED, openPlace, type Place, segments, timelessBatch, valuesOf } from './stores.ts';
 
@@ -162,7 +163,7 @@ describe('retention', () => {
     const topic = await place.catalog.topics.get('orders');
     const of = { topicId: topic!.id, partition: 0 };
     const { entries } = (await place.catalog.partitions.head(of))!.tail;
-    const chunk = () => place.catalog.partitions.chunk(of, entries[1]!.id);
+    const chunk = () => chunkOf(place.catalog, of, entries[1]!.id);
     expect([(await segments(place)).length, (await chunk())?.length]).toEqual([1, expect.any(Number)]);
     place.clock.advance(3 * HOUR);
 

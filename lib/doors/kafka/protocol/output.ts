@@ -114,14 +114,24 @@ export function writeBytes(out: Output, value: Uint8Array): void {
   out.bytes.set(value, at);
 }
 
-/** Large ones stay where they are: they must not change until the message is sent. */
+/**
+ * Large ones stay where they are: they must not change until the message is sent. Those that lie back to back, as what was read
+ * together does, are one part.
+ */
 export function writeRecords(out: Output, batches: readonly Uint8Array[]): void {
-  for (const batch of batches) {
-    if (batch.length < COPIED) {
-      writeBytes(out, batch);
+  for (let i = 0; i < batches.length; ) {
+    const first = batches[i++]!;
+    let end = first.byteOffset + first.length;
+    for (let next = batches[i]; next?.buffer === first.buffer && next.byteOffset === end; next = batches[++i]) {
+      end += next.length;
+    }
+    const length = end - first.byteOffset;
+    const bytes = length === first.length ? first : new Uint8Array(first.buffer, first.byteOffset, length);
+    if (length < COPIED) {
+      writeBytes(out, bytes);
     } else {
       flush(out);
-      out.parts.push(batch);
+      out.parts.push(bytes);
     }
   }
 }

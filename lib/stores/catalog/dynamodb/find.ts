@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { VarveError } from '../../../errors.ts';
 import type { TimeId } from '../../../ids.ts';
 import type { Head, ProducerBatch, References, Run, TopicIdPartition } from '../partitions.ts';
@@ -208,7 +209,14 @@ export async function findBatch(
   return undefined;
 }
 
-export async function readChunk(engine: Engine, at: TopicIdPartition, id: TimeId): Promise<Uint8Array | undefined> {
+/** Chunks that one call asks for at the same time. */
+const CHUNKS_AT_ONCE = 16;
+
+export function readChunks(engine: Engine, at: TopicIdPartition, ids: readonly TimeId[]) {
+  return pLimit(CHUNKS_AT_ONCE).map(ids, (id) => readChunk(engine, at, id));
+}
+
+async function readChunk(engine: Engine, at: TopicIdPartition, id: TimeId): Promise<Uint8Array | undefined> {
   for (const consistent of [false, true]) {
     const item = await obtain(engine, () => engine.table.get(key.chunk(at, id), { consistent }));
     if (item) return item.b as Uint8Array;

@@ -1,7 +1,7 @@
 import type { Partitions } from '../partitions.ts';
 import type { Appender } from './append.ts';
 import { batchGet, type Engine } from './engine.ts';
-import { find, findTimestamp, readChunk, references } from './find.ts';
+import { find, findTimestamp, readChunks, references } from './find.ts';
 import { decodeHead, moveHead, producerOf, readHead } from './head.ts';
 import { advanceFrontier, replaceIndex } from './index.ts';
 import { key } from './keys.ts';
@@ -34,7 +34,7 @@ export function partitions(engine: Engine, { append }: Appender): Partitions {
 
     find: (of, offset, head) => find(engine, of, offset, head),
     findTimestamp: (of, timestamp) => findTimestamp(engine, of, timestamp),
-    chunk: (of, id) => readChunk(engine, of, id),
+    chunks: (of, ids) => readChunks(engine, of, ids),
 
     async raiseLogStart(of, offset) {
       const { moved, item } = await moveHead(engine, of, {

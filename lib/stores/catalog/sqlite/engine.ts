@@ -41,7 +41,7 @@ export const EFFECTS = {
     producers: 'read',
     find: 'read',
     findTimestamp: 'read',
-    chunk: 'read',
+    chunks: 'read',
     raiseLogStart: 'write',
     raiseFloor: 'write',
     references: 'read',

@@ -49,9 +49,12 @@ function serve(engine: Engine): void {
 
 /** Bytes that were read are nobody else's: they need not be copied into the other thread. */
 function bytesIn(answers: readonly Answer[]): ArrayBuffer[] {
-  return answers.flatMap((answer) =>
-    'value' in answer && answer.value instanceof Uint8Array && answer.value.buffer instanceof ArrayBuffer
-      ? [answer.value.buffer]
-      : [],
-  );
+  const buffers = new Set<ArrayBuffer>();
+  for (const answer of answers) {
+    if (!('value' in answer && Array.isArray(answer.value))) continue;
+    for (const one of answer.value) {
+      if (one instanceof Uint8Array && one.buffer instanceof ArrayBuffer) buffers.add(one.buffer);
+    }
+  }
+  return [...buffers];
 }

@@ -10,6 +10,7 @@ import type { NewEntry, TopicIdPartition } from '../../../../lib/stores/catalog/
 import type { Topic } from '../../../../lib/stores/catalog/topics.ts';
 import { sortKeyOf } from '../../../faults/dynamodb.ts';
 import { type Hook, lost, passOn, through } from '../../../faults/transport.ts';
+import { chunkOf } from '../../../support/chunk.ts';
 import { type Dynoxide, dynoxideMissing, startDynoxide } from '../../../support/dynoxide.ts';
 
 const HOUR = 3_600_000;
@@ -146,7 +147,7 @@ describe.skipIf(dynoxideMissing)(`deletion from DynamoDB${dynoxideMissing ? ` ($
       for (let offset = 55; offset < 60; offset++) {
         const run = (await catalog.partitions.find(at, offset, head))!;
         expect(run.entries[offset - run.base]!.id).toBe(entries[offset]!.id);
-        expect(await catalog.partitions.chunk(at, entries[offset]!.id)).toBeDefined();
+        expect(await chunkOf(catalog, at, entries[offset]!.id)).toBeDefined();
       }
       if (done === true) break;
     }
@@ -173,7 +174,7 @@ describe.skipIf(dynoxideMissing)(`deletion from DynamoDB${dynoxideMissing ? ` ($
     while (await unlucky.partitions.trim(at));
 
     expect(await catalog.partitions.head(at)).toMatchObject({ logStart: 40, trimmed: 40, highWatermark: 50 });
-    for (const entry of entries.slice(40)) expect(await catalog.partitions.chunk(at, entry.id)).toBeDefined();
+    for (const entry of entries.slice(40)) expect(await chunkOf(catalog, at, entry.id)).toBeDefined();
   });
 
   describe('chunks that no entry points to', () => {
@@ -184,7 +185,7 @@ describe.skipIf(dynoxideMissing)(`deletion from DynamoDB${dynoxideMissing ? ` ($
       const twin = chunk({ producer, id: timeId(Date.now() - age, systemRandom) });
       const other = await openProcess();
       expect((await other.partitions.append(at, [twin])).outcomes).toMatchObject([{ status: 'duplicate' }]);
-      expect(await catalog.partitions.chunk(at, twin.id)).toBeDefined();
+      expect(await chunkOf(catalog, at, twin.id)).toBeDefined();
       return twin;
     }
 
@@ -198,8 +199,8 @@ describe.skipIf(dynoxideMissing)(`deletion from DynamoDB${dynoxideMissing ? ` ($
 
       while (await catalog.partitions.dropChunks(at, [oldestChunk!, timePrefix(Date.now() - HOUR + 1)].sort()[0]!));
 
-      expect(await catalog.partitions.chunk(at, old.id)).toBeUndefined();
-      for (const { id } of entries) expect(await catalog.partitions.chunk(at, id)).toBeDefined();
+      expect(await chunkOf(catalog, at, old.id)).toBeUndefined();
+      for (const { id } of entries) expect(await chunkOf(catalog, at, id)).toBeDefined();
     });
 
     it('cannot be pointed to after that, by an appender that was frozen since it put them', async () => {
