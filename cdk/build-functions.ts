@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync } from 'esbuild';
+import { type BuildOptions, buildSync } from 'esbuild';
 import { BUNDLES } from './bundles.ts';
 import { FUNCTIONS, type FunctionName } from './routes.ts';
 
@@ -11,19 +11,24 @@ export function buildFunctions(outdir = BUNDLES): void {
   for (const name of FUNCTIONS) buildFunction(name, join(outdir, name));
 }
 
+/** Of what Lambda runs, in the functions' version of Node. */
+export const BUNDLED = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  outExtension: { '.js': '.mjs' },
+  // What is imported only when it is needed lies in a file of its own: no cold start loads it.
+  splitting: true,
+  // The packages' ES modules: esbuild leaves out of them what is not used.
+  mainFields: ['module', 'main'],
+} satisfies BuildOptions;
+
 function buildFunction(name: FunctionName, outdir: string): void {
   buildSync({
+    ...BUNDLED,
     entryPoints: [{ in: path(`../functions/${name}.ts`), out: 'index' }],
     outdir,
-    // What is imported only when it is needed lies in a file of its own: no cold start loads it.
-    splitting: true,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    // The packages' ES modules: esbuild leaves out of them what is not used.
-    mainFields: ['module', 'main'],
     minify: true,
     alias: {
       '@aws-sdk/credential-provider-node': path('../functions/credentials.ts'),

@@ -10,6 +10,7 @@ import { S3OnFailureDestination, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sou
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { buildSync } from 'esbuild';
+import { BUNDLED } from '../../../cdk/build-functions.ts';
 import { EventLog } from '../../../cdk/event-log.ts';
 import { EventLogSource, type EventLogSourceProps } from '../../../cdk/event-log-source.ts';
 import type { Topic } from '../../../cdk/topic.ts';
@@ -26,17 +27,11 @@ const kept = new s3.Bucket(stack, 'GivenUp', { removalPolicy: RemovalPolicy.DEST
 function functionOf(id: string, file: string, timeout: Duration, code = 'only'): lambda.Function {
   const folder = join(app.outdir, id);
   buildSync({
+    ...BUNDLED,
     entryPoints: [{ in: fileURLToPath(new URL(`handlers/${file}.ts`, import.meta.url)), out: 'index' }],
     outdir: folder,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    mainFields: ['module', 'main'],
     // Powertools imports these when a schema asks for them: in chunks of their own, which nothing loads here.
     external: ['avro-js', 'protobufjs'],
-    splitting: true,
     define: { CODE: JSON.stringify(code) },
   });
   return new lambda.Function(stack, id, {
