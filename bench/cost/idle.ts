@@ -46,7 +46,7 @@ export const IDLE: Readonly<Record<string, Idle>> = {
   },
   'AWS::CloudWatch::Dashboard': { dollars: () => 3, why: 'beyond the first three of an account' },
   'AWS::DynamoDB::Table': free(
-    'on demand; what it holds costs $0.25 a GB and month, and $0.20 more for point-in-time recovery; reading its stream is not charged to Lambda, and nothing reads it',
+    'on demand; what it holds costs $0.25 a GB and month, and $0.20 more for point-in-time recovery; reading its stream is not charged to Lambda',
   ),
   'AWS::Events::Rule': free('scheduled rules cost nothing: their runs are below'),
   'AWS::IAM::Policy': free('IAM costs nothing'),

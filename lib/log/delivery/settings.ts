@@ -16,7 +16,7 @@ export type DeliverySettings = Pick<
 export const DEFAULT_SETTINGS: DeliverySettings = {
   batchSize: 100,
   maxBatchingWindow: 0,
-  // About nine minutes with the pauses between them: long enough for most outages, and an end for a record that never works.
+  // About seven minutes with the pauses between them: long enough for most outages, and an end for a record that never works.
   retryAttempts: 12,
   maxRecordAge: -1,
   bisectBatchOnError: false,
