@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { VarveError } from '../lib/errors.ts';
 import type { EventLog } from '../lib/log/event-log.ts';
+import { isUnknownTopic } from '../lib/log/topic-name.ts';
 import type { TopicDescription } from '../lib/log/topics.ts';
 import type { CustomResourceEvent, CustomResourceOutcome } from './custom-resource.ts';
 
@@ -83,7 +84,7 @@ export function topicResource({ log, isRollingBack }: TopicResourceDeps) {
     if (name && id && !adopted && event.ResourceProperties.RemovalPolicy === 'destroy') {
       const { topics } = await log();
       await topics.delete(name, { id }).catch((error: unknown) => {
-        if (!isUnknown(error)) throw error;
+        if (!isUnknownTopic(error)) throw error;
       });
     }
     return { physicalId };
@@ -144,11 +145,7 @@ function configOf(raw: unknown): Record<string, string> {
 
 async function find(topics: EventLog['topics'], name: string): Promise<TopicDescription | undefined> {
   return topics.describe(name).catch((error: unknown) => {
-    if (isUnknown(error)) return undefined;
+    if (isUnknownTopic(error)) return undefined;
     throw error;
   });
-}
-
-function isUnknown(error: unknown): boolean {
-  return error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
 }

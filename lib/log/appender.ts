@@ -15,6 +15,7 @@ import type { AppendedBatch, AppendedRecord, AppendOptions, AppendRecord, Bytes 
 import type { Meter } from './meter.ts';
 import { partitionForKey } from './partitioner.ts';
 import { type Sealing, seal } from './sealed.ts';
+import { checkPartition } from './topic-cache.ts';
 import type { TopicSettings } from './topic-config.ts';
 import type { Writer } from './writer.ts';
 
@@ -82,12 +83,7 @@ export function createAppender({ writer, clock, meter, settings, timestampAt }: 
     const partition =
       record.partition ??
       (prepared.key ? partitionForKey(prepared.key, topic.partitions) : stickyPartition(topic, size));
-    if (!Number.isSafeInteger(partition) || partition < 0 || partition >= topic.partitions) {
-      throw new VarveError(
-        'UNKNOWN_TOPIC_OR_PARTITION',
-        `topic "${topic.name}" has no partition ${partition}, it has 0 to ${topic.partitions - 1}`,
-      );
-    }
+    checkPartition(topic, partition);
     return { index, partition, record: prepared, size };
   }
 

@@ -5,6 +5,7 @@ import type { Head, TopicIdPartition } from '../stores/catalog/partitions.ts';
 import type { FetchAllOptions, Fetched, Wanted } from './event-log.ts';
 import type { Heads } from './heads.ts';
 import { MAX_FETCH_BYTES, MAX_WAIT_MS, nextOffset, type Reader } from './reader.ts';
+import { isUnknownTopic } from './topic-name.ts';
 
 export interface FetchAllDeps {
   reader: Reader;
@@ -73,7 +74,7 @@ export async function fetchAll(
     try {
       const { batches } = await read().catch(async (error) => {
         // Deleted since it was looked at, and perhaps made anew: then it is the new topic that has the name.
-        if (!isUnknown(error) || lane.answer.batches.length > 0) throw error;
+        if (!isUnknownTopic(error) || lane.answer.batches.length > 0) throw error;
         await look(lane);
         return read();
       });
@@ -130,10 +131,6 @@ export async function fetchAll(
       );
   }
   return lanes.map(({ failure, answer }) => failure ?? answer);
-}
-
-function isUnknown(error: unknown): boolean {
-  return error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
 }
 
 function asFailure(error: unknown): VarveError {

@@ -34,6 +34,7 @@ import { createReader } from './reader.ts';
 import { sizeOf } from './size.ts';
 import { checkPartition, createTopicCache } from './topic-cache.ts';
 import { type TopicSettings, topicSettings } from './topic-config.ts';
+import { isUnknownTopic, unknownPartition } from './topic-name.ts';
 import { createTopicAdmin } from './topics.ts';
 import { every } from './upkeep/schedule.ts';
 import { createUpkeep, type UpkeepOptions, type UpkeepReport, type UpkeepRules, upkeepRules } from './upkeep/upkeep.ts';
@@ -153,7 +154,7 @@ export function createLog(deps: LogDeps): EventLog {
     try {
       return await act(seen);
     } catch (error) {
-      const now = isGone(error) ? await cache.changed(seen) : undefined;
+      const now = isUnknownTopic(error) ? await cache.changed(seen) : undefined;
       if (!now) throw error;
       return act(now);
     }
@@ -192,7 +193,7 @@ export function createLog(deps: LogDeps): EventLog {
   async function appendSettled(name: string, records: readonly AppendRecord[], options: AppendOptions) {
     const topic = await cache.get(name, highestPartition(records));
     const answers = await actOn(topic, (to) => appender.append(to, records, options));
-    const gone = [...answers.keys()].filter((i) => isGone(answers[i]));
+    const gone = [...answers.keys()].filter((i) => isUnknownTopic(answers[i]));
     if (gone.length === 0) return answers;
     try {
       const now = await cache.changed(topic);
@@ -374,12 +375,4 @@ export function createLog(deps: LogDeps): EventLog {
 /** Of those that are named. */
 function highestPartition(records: readonly AppendRecord[]): number {
   return records.reduce((highest, { partition = 0 }) => Math.max(highest, partition), 0);
-}
-
-function isGone(outcome: unknown): outcome is VarveError {
-  return outcome instanceof VarveError && outcome.code === 'UNKNOWN_TOPIC_OR_PARTITION';
-}
-
-function unknownPartition(topic: string, partition: number): VarveError {
-  return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `topic "${topic}" has no partition ${partition}`);
 }

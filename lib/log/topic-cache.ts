@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
-import { VarveError } from '../errors.ts';
 import type { Catalog } from '../stores/catalog/catalog.ts';
 import type { Topic } from '../stores/catalog/topics.ts';
-import { unknownTopic } from './topic-name.ts';
+import { unknownPartition, unknownTopic } from './topic-name.ts';
 
 /** Topics by name, as this process last saw them. UNKNOWN_TOPIC_OR_PARTITION is said only of the catalog as it is now. */
 export interface TopicCache {
@@ -76,8 +75,5 @@ function existing(name: string, topic: Topic | undefined): Topic {
 
 export function checkPartition({ name, partitions }: Topic, partition: number): void {
   if (Number.isSafeInteger(partition) && partition >= 0 && partition < partitions) return;
-  throw new VarveError(
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    `topic "${name}" has no partition ${partition}, it has 0 to ${partitions - 1}`,
-  );
+  throw unknownPartition(name, partition, partitions);
 }

@@ -20,6 +20,18 @@ export function unknownTopic(name: string): VarveError {
   return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${shown(name)}". Create it first.`);
 }
 
+/** `partitions`: how many the topic has, where that is known. */
+export function unknownPartition(topic: string, partition: number, partitions?: number): VarveError {
+  const range = partitions === undefined ? '' : `, it has 0 to ${partitions - 1}`;
+  const message = `The topic "${shown(topic)}" has no partition ${partition}${range}.`;
+  return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', message);
+}
+
+/** Whether it says that a topic, or a partition of it, is not there. */
+export function isUnknownTopic(error: unknown): error is VarveError {
+  return error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
+}
+
 export function collision(name: string, other: string): VarveError {
   return new VarveError(
     'INVALID_TOPIC_EXCEPTION',

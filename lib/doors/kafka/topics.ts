@@ -1,5 +1,6 @@
 import { VarveError } from '../../errors.ts';
 import type { EventLog } from '../../log/event-log.ts';
+import { unknownPartition } from '../../log/topic-name.ts';
 
 /** A partition of ours has had one leader for ever, as far as clients can tell. */
 export const LEADER_EPOCH = 0;
@@ -46,11 +47,9 @@ export async function partitionsAt(
 ): Promise<{ partition: number; error: VarveError | undefined }[]> {
   try {
     const { partitions: count } = await log.topics.describe(topic);
-    const absent = (partition: number) =>
-      new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `The topic "${topic}" has no partition ${partition}.`);
     return partitions.map((partition) => {
       const isThere = partition >= 0 && partition < count;
-      return { partition, error: isThere ? undefined : absent(partition) };
+      return { partition, error: isThere ? undefined : unknownPartition(topic, partition, count) };
     });
   } catch (error) {
     if (!(error instanceof VarveError)) throw error;

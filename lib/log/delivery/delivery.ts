@@ -7,6 +7,7 @@ import { partitionKey, type TopicIdPartition } from '../../stores/catalog/partit
 import type { DeliveryOf, DeliveryState, Subscription } from '../../stores/catalog/subscriptions.ts';
 import type { Heads } from '../heads.ts';
 import type { Reader } from '../reader.ts';
+import { isUnknownTopic } from '../topic-name.ts';
 import { unansweredFor, type Why } from './attempt.ts';
 import { logLane } from './lane.ts';
 import type { DeadLetter, DeliveryMessage, OnFailure, Queue, Target } from './ports.ts';
@@ -280,7 +281,7 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
         return await deliver();
       } catch (error) {
         report.failure = error;
-        if (isGone(error)) {
+        if (isUnknownTopic(error)) {
           await change(of, (state) => states.release({ ...state, wanted: false }, run));
           return end('over');
         }
@@ -293,8 +294,4 @@ export function createDelivery(deps: DeliveryDeps, options: DeliveryOptions): De
 
 function idle({ progress }: DeliveryState): DeliveryState {
   return { ...states.IDLE, ...(progress && { progress }) };
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
 }

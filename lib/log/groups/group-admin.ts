@@ -6,7 +6,7 @@ import type { Catalog } from '../../stores/catalog/catalog.ts';
 import type { CommittedOffset } from '../../stores/catalog/groups.ts';
 import { type Head, partitionKey } from '../../stores/catalog/partitions.ts';
 import { checkListLimit } from '../list-limit.ts';
-import { nameFault, unknownTopic } from '../topic-name.ts';
+import { nameFault, unknownPartition, unknownTopic } from '../topic-name.ts';
 import { checkGroupId } from './group-id.ts';
 import { nonEmpty, withGroup } from './group-lease.ts';
 import type { GroupAdmin, GroupOffset, HeldGroup } from './groups.ts';
@@ -187,8 +187,4 @@ function each<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise
 
 function notFound(group: string): VarveError {
   return new VarveError('GROUP_ID_NOT_FOUND', `There is no group "${group}".`);
-}
-
-function unknownPartition(topic: string, partition: number): VarveError {
-  return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `The topic "${topic}" has no partition ${partition}.`);
 }

@@ -5,8 +5,8 @@ import { partitionKey } from '../../stores/catalog/partitions.ts';
 import { claim, ownPartitions } from './claim.ts';
 import { nonEmpty } from './group-lease.ts';
 import { type InstanceState, newPlace } from './instance-state.ts';
-import { type GroupView, groupMembership } from './membership.ts';
-import { subscribed } from './plan.ts';
+import { type GroupView, groupMembership, topicsEvery } from './membership.ts';
+import { isFirst, subscribed } from './plan.ts';
 import type { SessionDeps } from './session.ts';
 
 export interface InstanceDeps extends SessionDeps {
@@ -26,8 +26,6 @@ export interface InstanceMembership {
   matching(pattern: string): Promise<string[]>;
 }
 
-const TOPICS_MS = 30_000;
-const OWN_TOPICS_MS = 3_000;
 const TRIES = 10;
 const NAMES_A_PAGE = 1_000;
 const MAX_PATTERN = 1_000;
@@ -103,12 +101,10 @@ export function instanceMembership(deps: InstanceDeps, group: string, name: stri
     matching,
 
     async present(state) {
-      const every = catalog.shared ? TOPICS_MS : OWN_TOPICS_MS;
-      const isDue = clock.now() - state.topicsSeen >= every;
+      const isDue = clock.now() - state.topicsSeen >= topicsEvery(catalog);
       let now = isDue ? await withTopics({ ...state, topicsSeen: clock.now() }) : state;
       let view = await member(now);
-      const isFirst = [...view.plan.members.keys()].sort()[0] === name;
-      const topics = isDue && isFirst ? await membership.topics(subscribed(view.plan)) : undefined;
+      const topics = isDue && isFirst(view.plan, name) ? await membership.topics(subscribed(view.plan)) : undefined;
       for (let tries = 0; tries < TRIES; tries++) {
         view = await membership.tend(name, view, { ...(topics && { topics }), released: true });
         const taken = view.plan.members.has(name) ? await adopted(now, view) : undefined;

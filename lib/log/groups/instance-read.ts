@@ -4,7 +4,7 @@ import { VarveError } from '../../errors.ts';
 import type { LogRecord } from '../../format/records/record.ts';
 import { AWAITED_MS, NOW } from '../heads.ts';
 import { offsetOf } from '../offset-of.ts';
-import { unknownTopic } from '../topic-name.ts';
+import { isUnknownTopic, unknownTopic } from '../topic-name.ts';
 import type { InstanceDeps } from './instance-membership.ts';
 import type { InstanceState, Place } from './instance-state.ts';
 
@@ -52,7 +52,7 @@ export async function readPlaces(
       const head = await heads.get(place, waits ? AWAITED_MS : undefined);
       return { place: { ...place, next }, next, hasMore: head?.highWatermark !== next };
     } catch (error) {
-      if (error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined;
+      if (isUnknownTopic(error)) return undefined;
       throw error;
     }
   }

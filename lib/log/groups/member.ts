@@ -1,7 +1,13 @@
 import { sleep } from '../../clock.ts';
 import { VarveError } from '../../errors.ts';
-import { type GroupMembership, type GroupView, groupMembership, type MembershipDeps } from './membership.ts';
-import { type PlannedMember, type Subscribed, subscribed } from './plan.ts';
+import {
+  type GroupMembership,
+  type GroupView,
+  groupMembership,
+  type MembershipDeps,
+  topicsEvery,
+} from './membership.ts';
+import { isFirst, type PlannedMember, type Subscribed, subscribed } from './plan.ts';
 
 /** A member of a group that says it is there as long as it is. */
 export interface GroupMember {
@@ -33,9 +39,6 @@ const STAND_BY_LAST_MS = 2_000;
 const RETRY_MS = 500;
 /** How soon a change that is under way is looked at again. */
 const MOVING_MS = 1_000;
-/** How often the first of the members looks for topics that grew or were made anew: reads, where others write to the catalog. */
-const TOPICS_MS = 30_000;
-const OWN_TOPICS_MS = 3_000;
 
 /** Waits until the group may be joined, and joins it. Undefined when the signal aborted first. */
 export async function joinGroup(
@@ -66,7 +69,6 @@ function keepMember(
   const { clock } = deps;
   const { session } = joined.plan.members.get(id)!;
   const end = new AbortController();
-  const topicsEvery = deps.catalog.shared ? TOPICS_MS : OWN_TOPICS_MS;
   let view = joined;
   let reliableUntil = 0;
   let cancelAlarm = () => {};
@@ -92,9 +94,8 @@ function keepMember(
   }
 
   async function topicsIfDue(asked: boolean) {
-    const isFirst = [...view.plan.members.keys()].sort()[0] === id;
-    const isDue = clock.monotonic() - topicsSeen >= topicsEvery;
-    if (!asked && !(isFirst && isDue)) return undefined;
+    const isDue = clock.monotonic() - topicsSeen >= topicsEvery(deps.catalog);
+    if (!asked && !(isFirst(view.plan, id) && isDue)) return undefined;
     topicsSeen = clock.monotonic();
     return membership.topics(subscribed(view.plan));
   }

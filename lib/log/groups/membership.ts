@@ -62,6 +62,11 @@ const MAX_PLAN_LENGTH = 200_000;
 const TRIES = 20;
 const RETRY_MS = 20;
 
+/** Milliseconds from one look at a group's topics, whether they grew or were made anew, to the next: reads, where others write to the catalog. */
+export function topicsEvery({ shared }: { shared: boolean }): number {
+  return shared ? 30_000 : 3_000;
+}
+
 export function groupMembership(deps: MembershipDeps, group: string): GroupMembership {
   const { clock } = deps;
   const { memberships, leases, topics: allTopics } = deps.catalog;

@@ -83,6 +83,11 @@ export function subscribed({ members }: Plan): string[] {
   return [...new Set([...members.values()].flatMap(({ topics }) => topics))].sort();
 }
 
+/** Whether it is the one that does what one of the members has to do. */
+export function isFirst({ members }: Plan, id: string): boolean {
+  return [...members.keys()].sort()[0] === id;
+}
+
 /** The partitions that a member is to read. */
 export function kept({ has, gives }: Pick<PlannedMember, 'has' | 'gives'>): Shares {
   const left = [...has].map(([topic, partitions]) => {

@@ -4,7 +4,7 @@
  * formats (there is no schema registry). Added: `timestamp` and `headers` of a record.
  */
 import { Hono } from 'hono';
-import { VarveError } from '../../../errors.ts';
+import { unknownPartition } from '../../../log/topic-name.ts';
 import type { TopicDescription } from '../../../log/topics.ts';
 import { json } from '../answers.ts';
 import type { Door } from '../door.ts';
@@ -53,7 +53,7 @@ export function v2(door: Door): Hono {
     const topic = await log.topics.describe(c.req.param('topic'));
     const id = partitionOf(c);
     if (id >= topic.partitions) {
-      throw new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `topic "${topic.name}" has no partition ${id}`);
+      throw unknownPartition(topic.name, id, topic.partitions);
     }
     return json(c, partition(id), 200, 'v2');
   });

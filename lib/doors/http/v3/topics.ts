@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import * as z from 'zod/mini';
-import { VarveError } from '../../../errors.ts';
+import { unknownPartition } from '../../../log/topic-name.ts';
 import { json } from '../answers.ts';
 import { contentType, withBody } from '../body.ts';
 import type { Door } from '../door.ts';
@@ -56,7 +56,7 @@ export function topicRoutes(door: Door): Hono {
     const topic = await log.topics.describe(c.req.param('topic')!);
     const id = partitionOf(c);
     if (id < topic.partitions) return { topic: topic.name, id };
-    throw new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `topic "${topic.name}" has no partition ${id}`);
+    throw unknownPartition(topic.name, id, topic.partitions);
   };
 
   app.get('/topics', async (c) => {
