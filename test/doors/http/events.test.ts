@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { HttpLimits } from '../../../lib/doors/http/limits.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
 import { openMemory } from '../../../lib/open/memory.ts';
+import { travelClock } from '../../support/clock.ts';
 import { poll } from '../../support/poll.ts';
 import { seeded } from '../../support/random.ts';
 import { type EventReader, openEvents } from './event-reader.ts';
@@ -144,11 +145,15 @@ describe('what a stream holds', () => {
   });
 
   test('a stream with a longest duration ends, and goes on where it ended', async () => {
-    const door = await doorWith(1, { maxStream: 50 });
+    const clock = travelClock();
+    const door = await runDoor({ limits: { maxStream: 60_000 }, clock });
+    open.push(door);
+    await door.log.topics.create('t');
     const url = `${door.url}/api/topics/t/events`;
     const first = await openEvents(url);
     await door.log.append('t', [{ value: '1' }]);
     expect((await first.next())!.data.value).toBe(1);
+    clock.advance(60_000);
     expect(await first.next()).toBeUndefined();
     await door.log.append('t', [{ value: '2' }]);
     const second = await openEvents(url, first.lastEventId);
