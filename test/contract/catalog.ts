@@ -31,6 +31,29 @@ export interface OpenedCatalog {
 
 export type OpenCatalog = (clock: Clock) => Promise<OpenedCatalog>;
 
+/** One of an engine that any number of processes use: each opens it by `open`. `remove`: what is to be done when all have closed it. */
+export async function openShared(open: () => Promise<Catalog>, remove: () => Promise<unknown>): Promise<OpenedCatalog> {
+  const catalogs: Catalog[] = [];
+  async function another(): Promise<Catalog> {
+    const catalog = await open();
+    catalogs.push(catalog);
+    return catalog;
+  }
+  const closeAll = () => Promise.all(catalogs.splice(0).map((catalog) => catalog.close()));
+  return {
+    catalog: await another(),
+    another,
+    async reopen() {
+      await closeAll();
+      return another();
+    },
+    async cleanup() {
+      await closeAll();
+      await remove();
+    },
+  };
+}
+
 const PARTS = {
   topics: topicsContract,
   partitions: partitionsContract,

@@ -2,7 +2,8 @@ import { randomInt } from 'node:crypto';
 import { describe, it } from 'vitest';
 import { systemRandom } from '../../../../lib/ids.ts';
 import { type DynamodbOptions, openDynamodb } from '../../../../lib/stores/catalog/dynamodb/dynamodb.ts';
-import { catalogContract } from '../../../contract/catalog.ts';
+import { createTable } from '../../../../lib/stores/catalog/dynamodb/table.ts';
+import { catalogContract, openShared } from '../../../contract/catalog.ts';
 import { injectFaults, NO_FAULTS } from '../../../faults/inject.ts';
 import { through } from '../../../faults/transport.ts';
 import { dynoxideMissing, startDynoxide } from '../../../support/dynoxide.ts';
@@ -23,31 +24,15 @@ if (dynoxideMissing) {
     async (clock) => {
       const engine = await startDynoxide();
       const options = { client: engine.client, table: 'varve', clock, random: systemRandom };
-      const clean = await openDynamodb({ ...options, createTable: true });
-      await clean.close();
+      await createTable(options);
       const { hook } = injectFaults(FAULTS, seeded(SEED));
       const faulty: DynamodbOptions = { ...options, client: through(engine.client, hook) };
-      const open = () => openDynamodb(faulty);
-      const catalogs = [await open()];
-      const openAnother = async () => {
-        const another = await open();
-        catalogs.push(another);
-        return another;
-      };
-      return {
-        catalog: catalogs[0]!,
-        another: openAnother,
-        reopen: async () => {
-          await Promise.all(catalogs.splice(0).map((catalog) => catalog.close()));
-          return openAnother();
-        },
-        cleanup: async () => {
-          await Promise.all(catalogs.map((catalog) => catalog.close()));
-          await engine.stop();
-        },
-      };
-      // The parts that write; what is left only reads, or takes minutes at this rate of faults.
+      return openShared(
+        () => openDynamodb(faulty),
+        () => engine.stop(),
+      );
     },
+    // The parts that write; what is left only reads, or takes minutes at this rate of faults.
     ['topics', 'idempotence', 'floor', 'producers', 'groups', 'leases', 'subscriptions'],
   );
 }
