@@ -24,7 +24,7 @@ export const BUNDLED = {
   mainFields: ['module', 'main'],
 } satisfies BuildOptions;
 
-function buildFunction(name: FunctionName, outdir: string): void {
+export function buildFunction(name: FunctionName, outdir: string): void {
   buildSync({
     ...BUNDLED,
     entryPoints: [{ in: path(`../functions/${name}.ts`), out: 'index' }],

@@ -1,9 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { buildFunctions } from '../../cdk/build-functions.ts';
-import { BUNDLES } from '../../cdk/bundles.ts';
+import { buildFunction } from '../../cdk/build-functions.ts';
 import type { GatewayHandler } from '../../functions/http-function.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { systemRandom } from '../../lib/ids.ts';
@@ -17,10 +18,12 @@ const PARTITIONS = 2;
 
 describe.skipIf(dynoxideMissing !== undefined)('requests that share an environment, as on Managed Instances', () => {
   const table = `varve-${randomUUID()}`;
+  let folder: string;
   let dynoxide: Dynoxide;
   let recorder: Recorder;
   beforeAll(async () => {
-    buildFunctions();
+    folder = await mkdtemp(join(tmpdir(), 'varve-bundle-'));
+    buildFunction('produce', folder);
     dynoxide = await startDynoxide();
     recorder = await startRecorder(dynoxide.endpoint);
     const { client } = dynoxide;
@@ -39,11 +42,12 @@ describe.skipIf(dynoxideMissing !== undefined)('requests that share an environme
     vi.unstubAllEnvs();
     await recorder.close();
     await dynoxide.stop();
+    await rm(folder, { recursive: true });
   });
 
   it('share segments and appends, and each is told its own offset', async () => {
     // Given the bundle as Lambda loads it, and a topic
-    const { handler } = (await import(pathToFileURL(join(BUNDLES, 'produce/index.mjs')).href)) as {
+    const { handler } = (await import(pathToFileURL(join(folder, 'index.mjs')).href)) as {
       handler: GatewayHandler;
     };
     const log = await openAws({ bucket: 'the-bucket', table });
