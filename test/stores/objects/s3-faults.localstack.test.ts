@@ -1,13 +1,13 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { CreateBucketCommand, DeleteBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Clock, systemClock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { ObjectError, type ObjectStore } from '../../../lib/stores/objects/objects.ts';
 import { openS3 } from '../../../lib/stores/objects/s3.ts';
 import { objectStoreContract } from '../../contract/objects.ts';
 import { cut, flipped, injectS3Faults, s3Failure, stalled, truncated } from '../../faults/s3.ts';
 import { type Hook, lost, type Request, silence, through } from '../../faults/transport.ts';
-import { type TravelClock, travelClock } from '../../support/clock.ts';
+import { patientClock, type TravelClock, travelClock } from '../../support/clock.ts';
 import { localstack } from '../../support/localstack.ts';
 import { poll } from '../../support/poll.ts';
 import { seeded } from '../../support/random.ts';
@@ -37,13 +37,6 @@ async function clear(prefix: string): Promise<void> {
   await store.close();
 }
 
-/** Hundreds of requests at once take LocalStack longer than S3: no deadline is to end them. */
-const patient: Clock = {
-  ...systemClock,
-  monotonic: () => systemClock.monotonic() / 10,
-  schedule: (ms, run) => systemClock.schedule(ms * 10, run),
-};
-
 // One request in five meets a fault; the store is to repeat what may be repeated, and its callers to see none of it.
 objectStoreContract(`S3 on LocalStack under faults (FAULT_SEED=${SEED})`, async () => {
   const { hook } = injectS3Faults(
@@ -51,7 +44,7 @@ objectStoreContract(`S3 on LocalStack under faults (FAULT_SEED=${SEED})`, async 
     seeded(SEED),
   );
   const prefix = `${randomUUID()}/`;
-  const open = () => openS3({ client: through(localstack, hook), bucket, prefix, clock: patient });
+  const open = () => openS3({ client: through(localstack, hook), bucket, prefix, clock: patientClock });
   const stores = [open()];
   return {
     store: stores[0]!,

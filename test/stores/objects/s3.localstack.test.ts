@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CreateBucketCommand, DeleteBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll } from 'vitest';
-import { systemClock } from '../../../lib/clock.ts';
 import { openS3 } from '../../../lib/stores/objects/s3.ts';
 import { objectStoreContract } from '../../contract/objects.ts';
+import { patientClock } from '../../support/clock.ts';
 import { localstack } from '../../support/localstack.ts';
 
 const bucket = `varve-${randomUUID()}`;
@@ -19,7 +19,7 @@ afterAll(async () => {
 
 // Each store has a prefix of its own in the one bucket, so that what one lists is no other's.
 objectStoreContract('S3 on LocalStack', async () => {
-  const options = { client: localstack, bucket, prefix: `${randomUUID()}/`, clock: systemClock };
+  const options = { client: localstack, bucket, prefix: `${randomUUID()}/`, clock: patientClock };
   const stores = [openS3(options)];
   return {
     store: stores[0]!,
