@@ -4,11 +4,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/clients/**/*.clients.test.ts'],
+    globalSetup: 'test/clients/setup.ts',
     testTimeout: 120_000,
-    // The first run fetches what the clients need.
     hookTimeout: 600_000,
     pool: 'forks',
-    // Java takes the machine that it gets.
-    fileParallelism: false,
+    // Java takes the machine that it gets, and groups wait for sessions that end.
+    maxWorkers: 2,
   },
 });

@@ -40,14 +40,15 @@ export async function cached(
   return folder;
 }
 
-/** Runs a command to its end. Rejects with what it printed when it fails. */
+/** Runs a command to its end. Answers what it wrote to its standard output; rejects with what it printed when it fails. */
 export async function command(
   file: string,
   args: readonly string[],
   timeout: number,
   env: NodeJS.ProcessEnv = {},
-): Promise<void> {
-  await run(file, args, { timeout, maxBuffer: 16 * 1024 * 1024, env: { ...process.env, ...env } });
+): Promise<string> {
+  const { stdout } = await run(file, args, { timeout, maxBuffer: 16 * 1024 * 1024, env: { ...process.env, ...env } });
+  return stdout;
 }
 
 /** What `make` made, or the first lines of what went wrong; they are printed too, so that nothing is skipped unseen. */

@@ -38,8 +38,11 @@ export async function unpack(kafka: Java): Promise<Download> {
     await writeFile(join(folder, 'bin', name), `#!/bin/sh\nexec ${line.join(' ')} "$@"\n`);
     await chmod(join(folder, 'bin', name), 0o755);
   }
-  const port = (await isFree(TUTORIAL_PORT)) ? TUTORIAL_PORT : 0;
-  const server = await startServer(join(folder, 'data'), { args: ['--kafka-port', String(port)] });
+  const start9092 = (port: number) => startServer(join(folder, 'data'), { args: ['--kafka-port', String(port)] });
+  // It may be taken after it was free.
+  const server = (await isFree(TUTORIAL_PORT))
+    ? await start9092(TUTORIAL_PORT).catch(() => start9092(0))
+    : await start9092(0);
   const here9092 = (text: string) => text.replaceAll('localhost:9092', `localhost:${server.kafka.split(':')[1]}`);
   const command = (lines: string) => ['sh', '-c', `cd '${folder}'\n${here9092(lines)}`] as const;
   return {
