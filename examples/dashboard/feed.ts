@@ -1,4 +1,4 @@
-import type { Client, ReadRecord } from 'varve/client';
+import { type Client, type ReadRecord, VarveError } from 'varve/client';
 
 const PAUSE = 2_000;
 
@@ -16,7 +16,7 @@ export async function feed(
   onRecords: (records: readonly ReadRecord[]) => void,
   onState: OnState,
 ): Promise<never> {
-  const positions: Record<number, number> = {};
+  let positions: Record<number, number> = {};
   for (;;) {
     try {
       await log.topics.describe(topic);
@@ -27,6 +27,8 @@ export async function feed(
       }
     } catch (error) {
       onState(topic, error instanceof Error ? error.message : String(error));
+      // The topic was made anew, or has lost what came next: it begins once more.
+      if (error instanceof VarveError && error.code === 'OFFSET_OUT_OF_RANGE') positions = {};
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
