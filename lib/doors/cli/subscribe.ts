@@ -133,7 +133,7 @@ async function watch(
       if (found?.target === target) continue;
     } catch (error) {
       if (!(error instanceof VarveError && error.retriable)) throw error;
-      if (isThere) terminal.say(`varve: ${error.message} Delivery goes on when it is.`);
+      if (isThere) terminal.say(`varve: ${error.message} Delivery goes on when it answers.`);
       isThere = false;
       continue;
     }
