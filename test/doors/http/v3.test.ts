@@ -66,6 +66,10 @@ describe('REST Proxy v3', () => {
     expect((await door.ask('GET', `${root}/topics/v3-topic/partitions/1`)).body).toEqual(partitions.data[1]);
     const replicas = (await door.ask('GET', `${root}/topics/v3-topic/partitions/1/replicas`)).body;
     expect(replicas.data).toMatchObject([{ broker_id: 3, is_leader: true, is_in_sync: true }]);
+    const leader = partitions.data[1].leader.related.slice(door.url.length);
+    expect((await door.ask('GET', leader)).body).toEqual(replicas.data[0]);
+    expect((await door.ask('GET', `${root}/topics/v3-topic/partitions/1/replicas/4`)).status).toBe(404);
+    expect((await door.ask('GET', `${root}/topics/v3-topic/partitions/7/replicas/3`)).body.error_code).toBe(40403);
 
     expect((await door.ask('DELETE', `${root}/topics/v3-topic`)).status).toBe(204);
     expect((await door.ask('DELETE', `${root}/topics/v3-topic`)).status).toBe(404);

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import * as z from 'zod/mini';
 import { unknownPartition } from '../../../log/topic-name.ts';
-import { json } from '../answers.ts';
+import { json, noSuchResource } from '../answers.ts';
 import { contentType, withBody } from '../body.ts';
 import type { Door } from '../door.ts';
 import { HttpProblem } from '../errors.ts';
@@ -49,6 +49,19 @@ export function topicRoutes(door: Door): Hono {
       leader: { related: url(...path, 'replicas', brokerId) },
       replicas: { related: url(...path, 'replicas') },
       reassignment: { related: url(...path, 'reassignment') },
+    });
+  };
+
+  const replica = (c: Context, topic: string, id: number) => {
+    const { resource, url } = clusterAt(c, log.clusterId);
+    const path = ['topics', topic, 'partitions', id, 'replicas', brokerId];
+    return resource('KafkaReplica', `/topic=${topic}/partition=${id}/replica=${brokerId}`, path, {
+      topic_name: topic,
+      partition_id: id,
+      broker_id: brokerId,
+      is_leader: true,
+      is_in_sync: true,
+      broker: { related: url('brokers', brokerId) },
     });
   };
 
@@ -130,18 +143,14 @@ export function topicRoutes(door: Door): Hono {
 
   app.get('/topics/:topic/partitions/:partition/replicas', async (c) => {
     const { topic, id } = await known(c);
-    const { list, resource, url } = clusterAt(c, log.clusterId);
     const path = ['topics', topic, 'partitions', id, 'replicas'];
-    const name = `/topic=${topic}/partition=${id}/replica=${brokerId}`;
-    const replica = resource('KafkaReplica', name, [...path, brokerId], {
-      topic_name: topic,
-      partition_id: id,
-      broker_id: brokerId,
-      is_leader: true,
-      is_in_sync: true,
-      broker: { related: url('brokers', brokerId) },
-    });
-    return json(c, list('KafkaReplicaList', path, [replica]));
+    return json(c, clusterAt(c, log.clusterId).list('KafkaReplicaList', path, [replica(c, topic, id)]));
+  });
+
+  app.get('/topics/:topic/partitions/:partition/replicas/:broker', async (c) => {
+    const { topic, id } = await known(c);
+    if (c.req.param('broker') !== String(brokerId)) throw noSuchResource('There is no such replica.');
+    return json(c, replica(c, topic, id));
   });
 
   app.get('/topics/:topic/partitions/:partition/offset', async (c) => {

@@ -1,7 +1,7 @@
 /**
- * DescribeLogDirs, versions 1 to 5: how many bytes partitions have, all or some (KIP-113). There are no folders: all is told as if in
- * one, which has the cluster's id for a name, no size of its own (KIP-827: -1), and is never cordoned (KIP-1066). Nothing lags or is moved.
- * What there is not is left out.
+ * DescribeLogDirs, versions 1 to 4: how many bytes partitions have, all or some (KIP-113). There are no folders: all is told as if in
+ * one, which has the cluster's id for a name, and no size of its own (KIP-827: -1). Nothing lags or is moved. What there is not is left
+ * out. From version 5 (KIP-1066) kafka-python would conclude that all APIs are those of Kafka 4.3.
  */
 import pLimit from 'p-limit';
 import { VarveError } from '../../../errors.ts';
@@ -16,7 +16,7 @@ const NOT_KNOWN = -1;
 export const describeLogDirs = defineApi({
   key: 35,
   name: 'DescribeLogDirs',
-  versions: [1, 5],
+  versions: [1, 4],
   flexible: 2,
   request: struct({ topics: nullable(array(struct({ topic: string, partitions: array(int32) }))) }),
   response: struct({
@@ -36,7 +36,6 @@ export const describeLogDirs = defineApi({
         ),
         totalBytes: since(4, int64, NOT_KNOWN),
         usableBytes: since(4, int64, NOT_KNOWN),
-        isCordoned: since(5, bool),
       }),
     ),
   }),
@@ -45,7 +44,6 @@ export const describeLogDirs = defineApi({
       logDir: `/${call.gateway.log.clusterId}`,
       totalBytes: NOT_KNOWN,
       usableBytes: NOT_KNOWN,
-      isCordoned: false,
     };
     const answer = (errorCode: number, told: Awaited<ReturnType<typeof describe>>) => {
       return { throttleTimeMs: 0, errorCode: NO_ERROR, results: [{ ...dir, errorCode, topics: told }] };
