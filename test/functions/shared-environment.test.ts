@@ -10,6 +10,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { systemRandom } from '../../lib/ids.ts';
 import { openAws } from '../../lib/open/aws.ts';
 import { openDynamodb } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
+import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
 import { type Recorder, startRecorder } from '../cdk/recorder.ts';
 import { type Dynoxide, dynoxideMissing, startDynoxide } from '../support/dynoxide.ts';
 
@@ -35,7 +36,8 @@ describe.skipIf(dynoxideMissing !== undefined)('requests that share an environme
     vi.stubEnv('VARVE_BUCKET', 'the-bucket');
     vi.stubEnv('VARVE_TABLE', table);
     vi.stubEnv('VARVE_LINGER_MS', '25');
-    const options = { client, table, createTable: true, clock: systemClock, random: systemRandom };
+    const options = { client, table, clock: systemClock, random: systemRandom };
+    await createTable(options);
     await (await openDynamodb(options)).close();
   }, 120_000);
   afterAll(async () => {

@@ -3,6 +3,7 @@ import { vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { systemRandom } from '../../lib/ids.ts';
 import { openDynamodb } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
+import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
 import { type Dynoxide, startDynoxide } from '../support/dynoxide.ts';
 
 export interface FunctionTable {
@@ -26,7 +27,8 @@ export async function startFunctionTable(): Promise<FunctionTable> {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', client.credentials.secretAccessKey);
   const table = `varve-${randomUUID()}`;
   const create = async (name: string) => {
-    const options = { client, table: name, createTable: true, clock: systemClock, random: systemRandom };
+    const options = { client, table: name, clock: systemClock, random: systemRandom };
+    await createTable(options);
     await (await openDynamodb(options)).close();
   };
   await create(table);

@@ -15,6 +15,7 @@ import { systemRandom } from '../../lib/ids.ts';
 import type { EventLog } from '../../lib/log/event-log.ts';
 import { openAws } from '../../lib/open/aws.ts';
 import { openDynamodb } from '../../lib/stores/catalog/dynamodb/dynamodb.ts';
+import { createTable } from '../../lib/stores/catalog/dynamodb/table.ts';
 import { type Dynoxide, dynoxideMissing, startDynoxide } from '../support/dynoxide.ts';
 
 interface Answer {
@@ -64,7 +65,8 @@ describe.skipIf(dynoxideMissing !== undefined)('a topic as a resource of a stack
     dynoxide = await startDynoxide();
     const { client } = dynoxide;
     const table = `varve-${randomUUID()}`;
-    const options = { client, table, createTable: true, clock: systemClock, random: systemRandom };
+    const options = { client, table, clock: systemClock, random: systemRandom };
+    await createTable(options);
     await (await openDynamodb(options)).close();
     log = await openAws({ client, table, bucket: 'nothing-is-stored-in-it' });
   });

@@ -14,6 +14,7 @@ import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
 import { createLog } from '../../../lib/log/log.ts';
 import { awsPrices } from '../../../lib/log/placement.ts';
 import { openDynamodb } from '../../../lib/stores/catalog/dynamodb/dynamodb.ts';
+import { createTable } from '../../../lib/stores/catalog/dynamodb/table.ts';
 import { openMemory } from '../../../lib/stores/objects/memory.ts';
 import { createReplica } from '../../faults/replica.ts';
 import { through } from '../../faults/transport.ts';
@@ -42,8 +43,8 @@ async function twoGateways(client: Connection) {
   const clock = travelClock();
   const objects = openMemory();
   const config = parseBrokerConfig(['auto.create.topics.enable=false']);
-  const open = async (own: Connection, createTable: boolean) => {
-    const catalog = await openDynamodb({ client: own, table, createTable, clock, random: systemRandom, mark: 'self' });
+  const open = async (own: Connection) => {
+    const catalog = await openDynamodb({ client: own, table, clock, random: systemRandom, mark: 'self' });
     const log = createLog({
       catalog,
       objects: { ...objects, close: async () => {} },
@@ -91,8 +92,9 @@ async function twoGateways(client: Connection) {
     };
     return { log, door, appended, fetched, listed, partitionsOf, close };
   };
-  const there = await open(client, true);
-  const here = await open(through(client, replica.hook), false);
+  await createTable({ client, table, clock });
+  const there = await open(client);
+  const here = await open(through(client, replica.hook));
   return {
     here,
     there,

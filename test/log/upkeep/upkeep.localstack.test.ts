@@ -7,6 +7,7 @@ import { systemRandom } from '../../../lib/ids.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
 import { openAws } from '../../../lib/open/aws.ts';
 import { openDynamodb } from '../../../lib/stores/catalog/dynamodb/dynamodb.ts';
+import { createTable } from '../../../lib/stores/catalog/dynamodb/table.ts';
 import { localstack } from '../../support/localstack.ts';
 import { valuesOf } from './stores.ts';
 
@@ -22,7 +23,8 @@ describe('upkeep over S3 and DynamoDB', () => {
   beforeAll(async () => {
     await s3.send(new CreateBucketCommand({ Bucket: bucket }));
     const options = { client: localstack, table, clock: systemClock, random: systemRandom };
-    await (await openDynamodb({ ...options, createTable: true })).close();
+    await createTable(options);
+    await (await openDynamodb(options)).close();
     log = await openAws({ bucket, table, client: localstack, upkeep: { grace: 0, wait: 0, sweepEvery: 0 } });
   });
   afterAll(async () => {

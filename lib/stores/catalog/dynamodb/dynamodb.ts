@@ -13,7 +13,7 @@ import { memberships } from './memberships.ts';
 import { partitions } from './partitions.ts';
 import { producers } from './producers.ts';
 import { subscriptions } from './subscriptions.ts';
-import { createTable, openTable, type Table, type TableOptions } from './table.ts';
+import { openTable, type Table, type TableOptions } from './table.ts';
 import { topics } from './topics.ts';
 
 export interface CatalogOptions {
@@ -27,14 +27,10 @@ export interface CatalogOptions {
   mark?: 'cancel' | 'self';
 }
 
-export interface DynamodbOptions extends CatalogOptions, TableOptions {
-  /** Makes the table (on demand, stream of new images) unless it exists. */
-  createTable?: boolean;
-}
+export type DynamodbOptions = CatalogOptions & TableOptions;
 
-/** Opens the catalog in a DynamoDB table. DATA_FORMAT_TOO_NEW, KAFKA_STORAGE_ERROR. */
+/** Opens the catalog in a DynamoDB table that is there. DATA_FORMAT_TOO_NEW, KAFKA_STORAGE_ERROR. */
 export async function openDynamodb(options: DynamodbOptions): Promise<Catalog> {
-  if (options.createTable) await createTable(options);
   return openCatalog(openTable(options), options);
 }
 

@@ -228,7 +228,7 @@ export function openTable(options: TableOptions): Table {
   };
 }
 
-/** Makes the table unless it exists, and waits until it can be used. KAFKA_STORAGE_ERROR when that takes a minute. */
+/** Makes the table (on demand, stream of new images) unless it exists, and waits until it can be used. KAFKA_STORAGE_ERROR when that takes a minute. */
 export async function createTable(options: TableOptions): Promise<void> {
   const { table: TableName, clock } = options;
   const { dynamodb, within } = connect(options, MAKE_TIMEOUT_MS);
