@@ -65,7 +65,7 @@ test('the types of a ts block are checked in a project that has such', async () 
   await writeFile(join(folder, 'tsconfig.json'), '{}');
   await writeFile(join(folder, 'node_modules', '.bin', 'tsc'), '#!/bin/sh\necho "tsc $*"\nexit 2\n', { mode: 0o755 });
   expect(await run('```ts', 'const a: number = "1";', '```')).toMatchObject({ failed: 1 });
-  expect(said.join('\n')).toContain(`tsc -p ${folder} --noEmit`);
+  expect(said.join('\n')).toMatch(/tsc -p \S+\.json --noEmit/);
 });
 
 test('a block that reads its input meets its end', async () => {

@@ -40,13 +40,17 @@ export async function runPage(
     return path;
   };
 
+  /** The page's project with nothing in it but this program, and what it imports. */
+  const projectOf = (program: string, name: string) =>
+    write(`${name}.json`, JSON.stringify({ extends: `${folder}/tsconfig.json`, include: [program], exclude: [] }));
+
   /** A file of sh that runs the block. */
   const scriptOf = ({ language, text, line }: Block): string => {
     const name = `${page.name}.${line}`;
     if (language === 'sh') return write(`.${name}.sh`, text, line);
     const program = write(`${name}.${language === 'ts' ? 'ts' : 'py'}`, text, line);
     const commands = {
-      ts: `if [ -e '${folder}/tsconfig.json' ]; then tsc -p '${folder}' ${AS_READERS_HAVE_IT}; fi; node '${program}'`,
+      ts: `if [ -e '${folder}/tsconfig.json' ]; then tsc -p '${projectOf(program, name)}' ${AS_READERS_HAVE_IT}; fi; node '${program}'`,
       python: `python3 '${program}'`,
     };
     return write(`.${name}.sh`, `( PATH="${folder}/node_modules/.bin:$PATH"; ${commands[language]} )\n`);
