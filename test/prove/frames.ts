@@ -29,8 +29,7 @@ const ANSWER_WITHIN = 30_000;
 const SERVED_WITHIN = 10_000;
 /** Milliseconds of silence after which a client that has asked for something which waits goes away. */
 const PATIENCE = 1_000;
-/** What may wait for others, or for time to pass. */
-const WAITING = [1, 11, 14];
+const WAITING = APIS.filter(({ waits }) => waits).map(({ key }) => key);
 const UNTOUCHED = 'untouched';
 const GROUP = 'keepers';
 

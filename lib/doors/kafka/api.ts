@@ -49,6 +49,8 @@ export interface Api<Q = unknown, A = unknown> {
   readonly response: Schema<unknown, A>;
   /** Requests of one connection to such an API may run side by side; all others wait for what came before. */
   readonly pipelined?: boolean;
+  /** What is asked may wait for others, or for time to pass. */
+  readonly waits?: boolean;
   /** Undefined: nothing is answered. What it throws closes the connection. */
   handle(request: Q, call: Call): Promise<A | undefined> | A | undefined;
 }

@@ -2,6 +2,7 @@ import { VarveError } from '../../errors.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { ConfigEntry, ConfigSynonym } from '../../log/topics.ts';
 import { failure, NO_ERROR } from './failures.ts';
+import { fewAtOnce, repeatedIn } from './parts.ts';
 
 /** What a configuration can belong to, by Kafka's numbers. */
 export const RESOURCE = { topic: 2, broker: 4, logger: 8, group: 32 } as const;
@@ -42,41 +43,29 @@ export function alterTopics<R extends Resource>(
   change: (resource: R, current: readonly ConfigEntry[]) => Readonly<Record<string, string | null>>,
 ) {
   const repeated = repeatedIn(resources.map(({ resourceType, resourceName }) => `${resourceType} ${resourceName}`));
-  return Promise.all(
-    resources.map(async (resource) => {
-      const { resourceType, resourceName, configs } = resource;
-      try {
-        if (repeated.has(`${resourceType} ${resourceName}`)) {
-          throw new VarveError('INVALID_REQUEST', 'A resource is named twice in one request.');
-        }
-        for (const name of repeatedIn(configs.map(({ name }) => name))) {
-          throw new VarveError('INVALID_REQUEST', `The key ${name} is named twice.`);
-        }
-        if (resourceType !== RESOURCE.topic) {
-          throw new VarveError(
-            'INVALID_REQUEST',
-            'Only topics can be altered: all else is given when a gateway starts.',
-          );
-        }
-        const { config } = await log.topics.describe(resourceName);
-        await log.topics.configure(resourceName, change(resource, config), { validateOnly });
-        return { errorCode: NO_ERROR, errorMessage: null, resourceType, resourceName };
-      } catch (error) {
-        return { ...failure(error), resourceType, resourceName };
+  return fewAtOnce(resources, async (resource) => {
+    const { resourceType, resourceName, configs } = resource;
+    try {
+      if (repeated.has(`${resourceType} ${resourceName}`)) {
+        throw new VarveError('INVALID_REQUEST', 'A resource is named twice in one request.');
       }
-    }),
-  );
+      for (const name of repeatedIn(configs.map(({ name }) => name))) {
+        throw new VarveError('INVALID_REQUEST', `The key ${name} is named twice.`);
+      }
+      if (resourceType !== RESOURCE.topic) {
+        throw new VarveError('INVALID_REQUEST', 'Only topics can be altered: all else is given when a gateway starts.');
+      }
+      const { config } = await log.topics.describe(resourceName);
+      await log.topics.configure(resourceName, change(resource, config), { validateOnly });
+      return { errorCode: NO_ERROR, errorMessage: null, resourceType, resourceName };
+    } catch (error) {
+      return { ...failure(error), resourceType, resourceName };
+    }
+  });
 }
 
 /** What sets a key must say to what: INVALID_REQUEST. */
 export function given(name: string, value: string | null): string {
   if (value !== null) return value;
   throw new VarveError('INVALID_REQUEST', `A value for ${name} is missing.`);
-}
-
-function repeatedIn(names: readonly string[]): Set<string> {
-  const seen = new Set<string>();
-  const repeated = new Set<string>();
-  for (const name of names) (seen.has(name) ? repeated : seen).add(name);
-  return repeated;
 }

@@ -29,6 +29,8 @@ export interface ConnectionDeps {
   limits: ConnectionLimits;
   logger: Logger;
   memory: RequestMemory;
+  /** Runs what answers a crowded request when no other one is being answered, of all connections. */
+  crowds: <T>(answer: () => Promise<T>) => Promise<T>;
 }
 
 export interface Connection {
@@ -116,7 +118,10 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
       signal,
     };
     const before = tail;
-    const handled = (request.api.pipelined ? barrier : before).then(() => handle(request, call));
+    const answer = () => handle(request, call);
+    const handled = (request.api.pipelined ? barrier : before).then(() =>
+      request.isCrowded ? deps.crowds(answer) : answer(),
+    );
     // Whoever looks at it later meets the failure.
     handled.catch(() => {});
     tail = before

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import type { Random } from '../../ids.ts';
@@ -90,6 +91,7 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
   const gateway: Gateway = { log, clock, random, config, apis: APIS, groups, answers };
   const apis = new Map(APIS.map((api) => [api.key, api]));
   const memory = createRequestMemory(bounds.requestBytes);
+  const crowds = pLimit(1);
   const limits = {
     maxFrame: setting('socket.request.max.bytes'),
     idle: setting('connections.max.idle.ms'),
@@ -101,7 +103,7 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
   const server = createServer((socket: Socket) => {
     const { port } = server.address() as AddressInfo;
     const endpoint = advertised ?? { host: reachedAt(socket), port };
-    const connection = serveConnection(socket, { gateway, apis, endpoint, limits, logger, memory });
+    const connection = serveConnection(socket, { gateway, apis, endpoint, limits, logger, memory, crowds });
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));
   });

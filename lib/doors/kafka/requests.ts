@@ -24,10 +24,14 @@ export interface Request {
   body: unknown;
   /** Bytes that it takes as long as it is not answered, about. */
   size: number;
+  /** It has so many elements that answering it may take many times as much, for a while that does not depend on others. */
+  isCrowded: boolean;
 }
 
 /** What an array's element becomes takes about as much, beside the frame's bytes. */
 const ELEMENT_BYTES = 128;
+/** Elements. */
+const CROWD = 10_000;
 
 /**
  * Reads a frame without its length: header (version 1, or 2 in flexible versions), then the message. Bytes that follow are passed over,
@@ -43,15 +47,26 @@ export function readRequest(frame: Buffer, apis: ReadonlyMap<number, Api>): Requ
   const isKnown = api && version >= api.versions[0] && version <= api.versions[1];
   if (!isKnown) {
     if (api === apiVersions) {
-      return { api, version: 0, unsupported: true, correlationId, clientId: '', body: undefined, size: frame.length };
+      const nothing = { clientId: '', body: undefined, size: frame.length, isCrowded: false };
+      return { api, version: 0, unsupported: true, correlationId, ...nothing };
     }
     throw new VarveError('INVALID_REQUEST', `Version ${version} of the Kafka API ${api?.name ?? key} is not served.`);
   }
   const clientId = readClientId(input);
   if (version >= api.flexible) skipTags(input);
   const body = codecOf(api, version).request.read(input);
-  const size = frame.length + (MAX_ELEMENTS - input.elements) * ELEMENT_BYTES;
-  return { api, version, unsupported: false, correlationId, clientId, body, size };
+  const elements = MAX_ELEMENTS - input.elements;
+  const size = frame.length + elements * ELEMENT_BYTES;
+  return {
+    api,
+    version,
+    unsupported: false,
+    correlationId,
+    clientId,
+    body,
+    size,
+    isCrowded: !api.waits && elements > CROWD,
+  };
 }
 
 function readClientId(input: Input): string {

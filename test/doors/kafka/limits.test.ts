@@ -142,7 +142,7 @@ describe('requests in memory', () => {
     for (const client of [...clients, last]) client.end();
   });
 
-  test('a frame in tiny pieces takes no more memory than its bytes', () => {
+  test('a frame in tiny pieces takes no more memory than its bytes', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     const cutter = createFrameCutter(MIB);
@@ -152,9 +152,12 @@ describe('requests in memory', () => {
     prefix.writeInt32BE(MIB);
     expect([...cutter.push(prefix)]).toEqual([]);
     for (let i = 0; i < 2_000; i++) expect([...cutter.push(Buffer.alloc(32_768).subarray(0, 1))]).toEqual([]);
-    collect();
     expect(cutter.held).toBe(2_004);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * MIB);
+    // What is collected is given back by a thread that comes to it when it can.
+    await poll('little enough is held', 20_000, () => {
+      collect();
+      return process.memoryUsage().arrayBuffers - before < 10 * MIB || undefined;
+    });
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import { defineApi } from '../api.ts';
 import { failure, NO_ERROR, numberOf } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, bool, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
 import { partitionsAt } from '../topics.ts';
 
@@ -35,19 +36,17 @@ export const alterPartitionReassignments = defineApi({
     ),
   }),
   async handle({ allowReplicationFactorChange, topics }, { gateway: { log, config } }) {
-    const responses = await Promise.all(
-      topics.map(async ({ name, partitions }) => {
-        const indexes = partitions.map(({ partitionIndex }) => partitionIndex);
-        const found = await partitionsAt(log, name, indexes);
-        return {
-          name,
-          partitions: found.map(({ partition, error }, i) => ({
-            partitionIndex: partition,
-            ...(error ? failure(error) : reassigned(partitions[i]!.replicas, config.nodeId)),
-          })),
-        };
-      }),
-    );
+    const responses = await fewAtOnce(topics, async ({ name, partitions }) => {
+      const indexes = partitions.map(({ partitionIndex }) => partitionIndex);
+      const found = await partitionsAt(log, name, indexes);
+      return {
+        name,
+        partitions: found.map(({ partition, error }, i) => ({
+          partitionIndex: partition,
+          ...(error ? failure(error) : reassigned(partitions[i]!.replicas, config.nodeId)),
+        })),
+      };
+    });
     return { throttleTimeMs: 0, allowReplicationFactorChange, errorCode: NO_ERROR, errorMessage: null, responses };
   },
 });

@@ -1,6 +1,7 @@
 /** DeleteRecords, versions 0 to 2: records below an offset are gone for readers; -1 is the high watermark (KIP-107). */
 import { defineApi } from '../api.ts';
 import { failureCode, NO_ERROR } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, int16, int32, int64, string, struct } from '../protocol/schema.ts';
 
 const HIGH_WATERMARK = -1;
@@ -24,22 +25,18 @@ export const deleteRecords = defineApi({
     ),
   }),
   async handle(request, { gateway: { log } }) {
-    const topics = await Promise.all(
-      request.topics.map(async ({ name, partitions }) => ({
-        name,
-        partitions: await Promise.all(
-          partitions.map(async ({ partitionIndex, offset }) => {
-            try {
-              const before = offset === HIGH_WATERMARK ? 'latest' : offset;
-              const lowWatermark = await log.deleteRecords(name, partitionIndex, before);
-              return { partitionIndex, lowWatermark, errorCode: NO_ERROR };
-            } catch (error) {
-              return { partitionIndex, lowWatermark: -1, errorCode: failureCode(error) };
-            }
-          }),
-        ),
-      })),
-    );
+    const topics = await fewAtOnce(request.topics, async ({ name, partitions }) => ({
+      name,
+      partitions: await fewAtOnce(partitions, async ({ partitionIndex, offset }) => {
+        try {
+          const before = offset === HIGH_WATERMARK ? 'latest' : offset;
+          const lowWatermark = await log.deleteRecords(name, partitionIndex, before);
+          return { partitionIndex, lowWatermark, errorCode: NO_ERROR };
+        } catch (error) {
+          return { partitionIndex, lowWatermark: -1, errorCode: failureCode(error) };
+        }
+      }),
+    }));
     return { throttleTimeMs: 0, topics };
   },
 });

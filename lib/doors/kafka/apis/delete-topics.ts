@@ -6,6 +6,7 @@
 import { VarveError } from '../../../errors.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failure, NO_ERROR, numberOf } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, int16, int32, NO_UUID, nullable, since, string, struct, until, uuid } from '../protocol/schema.ts';
 import { type TopicSummary, topicsById } from '../topics.ts';
 
@@ -41,8 +42,10 @@ export const deleteTopics = defineApi({
     }
     const ids = new Set(asked.flatMap(({ name, topicId }) => (name === null ? [topicId] : [])));
     const byId = await topicsById(call.gateway.log, ids);
-    const responses = [...distinct].map(([key, topic]) => (twice.has(key) ? refuse(topic) : remove(call, topic, byId)));
-    return { responses: await Promise.all(responses) };
+    const responses = await fewAtOnce([...distinct], async ([key, topic]) =>
+      twice.has(key) ? refuse(topic) : remove(call, topic, byId),
+    );
+    return { responses };
   },
 });
 

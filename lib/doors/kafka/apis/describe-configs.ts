@@ -11,6 +11,7 @@ import type { ConfigEntry } from '../../../log/topics.ts';
 import { type Call, defineApi, type Endpoint } from '../api.ts';
 import { CONFIG_SOURCE, CONFIG_TYPE, RESOURCE, sourceOf } from '../configs.ts';
 import { failure, NO_ERROR } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, bool, int8, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
 
 export const describeConfigs = defineApi({
@@ -47,8 +48,10 @@ export const describeConfigs = defineApi({
     ),
   }),
   async handle({ resources, includeSynonyms, includeDocumentation }, call) {
-    const results = await Promise.all(
-      resources.map(async ({ resourceType, resourceName, configurationKeys }) => {
+    const distinct = new Map(resources.map((one) => [`${one.resourceType} ${one.resourceName}`, one]));
+    const results = await fewAtOnce(
+      [...distinct.values()],
+      async ({ resourceType, resourceName, configurationKeys }) => {
         const resource = { resourceType, resourceName };
         try {
           const { entries, own } = await entriesOf(call, resourceType, resourceName);
@@ -70,7 +73,7 @@ export const describeConfigs = defineApi({
         } catch (error) {
           return { ...failure(error), ...resource, configs: [] };
         }
-      }),
+      },
     );
     return { throttleTimeMs: 0, results };
   },

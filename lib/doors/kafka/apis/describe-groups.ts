@@ -8,6 +8,7 @@ import type { Group } from '../coordinator/group.ts';
 import { metadataOf } from '../coordinator/member.ts';
 import { failureCode, NO_ERROR } from '../failures.ts';
 import { authorizedOperations, NOT_TOLD } from '../operations.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, bool, bytes, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
 
 export const describeGroups = defineApi({
@@ -41,7 +42,7 @@ export const describeGroups = defineApi({
   }),
   async handle({ groups, includeAuthorizedOperations }, call) {
     const authorized = authorizedOperations('group', includeAuthorizedOperations);
-    const described = await Promise.all(groups.map((id) => describe(call, id)));
+    const described = await fewAtOnce([...new Set(groups)], (id) => describe(call, id));
     return { groups: described.map((group) => ({ ...group, authorizedOperations: authorized })) };
   },
 });

@@ -3,14 +3,13 @@
  * one, which has the cluster's id for a name, and no size of its own (KIP-827: -1). Nothing lags or is moved. What there is not is left
  * out. From version 5 (KIP-1066) kafka-python would conclude that all APIs are those of Kafka 4.3.
  */
-import pLimit from 'p-limit';
 import { VarveError } from '../../../errors.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR } from '../failures.ts';
+import { distinctPartitions, fewAtOnce } from '../parts.ts';
 import { array, bool, int16, int32, int64, nullable, since, string, struct } from '../protocol/schema.ts';
 import { allTopics } from '../topics.ts';
 
-const LOOK_UPS_AT_ONCE = 16;
 const NOT_KNOWN = -1;
 
 export const describeLogDirs = defineApi({
@@ -57,7 +56,7 @@ export const describeLogDirs = defineApi({
 });
 
 async function describe(call: Call, asked: readonly Asked[]) {
-  const sizes = await pLimit(LOOK_UPS_AT_ONCE).map(asked, ({ topic, partition }) => size(call, topic, partition));
+  const sizes = await fewAtOnce(asked, ({ topic, partition }) => size(call, topic, partition));
   const found = asked.flatMap(({ topic, partition }, i) => {
     const bytes = sizes[i];
     if (bytes === undefined) return [];
@@ -72,8 +71,7 @@ interface Asked {
 }
 
 function named(topics: readonly { topic: string; partitions: readonly number[] }[]): Asked[] {
-  const partitions = new Map(topics.map(({ topic }) => [topic, new Set<number>()]));
-  for (const one of topics) for (const partition of one.partitions) partitions.get(one.topic)!.add(partition);
+  const partitions = distinctPartitions(topics.map((one) => ({ name: one.topic, partitionIndexes: one.partitions })));
   return [...partitions].flatMap(([topic, some]) => [...some].map((partition) => ({ topic, partition })));
 }
 

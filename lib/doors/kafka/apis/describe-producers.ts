@@ -6,6 +6,7 @@
  */
 import { type Call, defineApi } from '../api.ts';
 import { failure, NO_ERROR } from '../failures.ts';
+import { distinctPartitions, fewAtOnce } from '../parts.ts';
 import { array, int16, int32, int64, nullable, string, struct } from '../protocol/schema.ts';
 
 export const describeProducers = defineApi({
@@ -40,12 +41,10 @@ export const describeProducers = defineApi({
     ),
   }),
   async handle({ topics }, call) {
-    const answered = await Promise.all(
-      topics.map(async ({ name, partitionIndexes }) => ({
-        name,
-        partitions: await Promise.all(partitionIndexes.map((partition) => describe(call, name, partition))),
-      })),
-    );
+    const answered = await fewAtOnce([...distinctPartitions(topics)], async ([name, partitions]) => ({
+      name,
+      partitions: await fewAtOnce([...partitions], (partition) => describe(call, name, partition)),
+    }));
     return { throttleTimeMs: 0, topics: answered };
   },
 });

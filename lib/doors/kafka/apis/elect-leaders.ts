@@ -5,6 +5,7 @@
  */
 import { defineApi } from '../api.ts';
 import { failure, type KafkaErrorCode, NO_ERROR, numberOf } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, int8, int16, int32, nullable, since, string, struct } from '../protocol/schema.ts';
 import { partitionsAt } from '../topics.ts';
 
@@ -36,15 +37,13 @@ export const electLeaders = defineApi({
       return { throttleTimeMs: 0, errorCode: numberOf('INVALID_REQUEST'), replicaElectionResults: [] };
     }
     const notNeeded = refusal('ELECTION_NOT_NEEDED', 'The gateway leads it already.');
-    const replicaElectionResults = await Promise.all(
-      (topicPartitions ?? []).map(async ({ topic, partitions }) => ({
-        topic,
-        partitionResult: (await partitionsAt(log, topic, partitions)).map(({ partition, error }) => ({
-          partitionId: partition,
-          ...(error ? failure(error) : notNeeded),
-        })),
+    const replicaElectionResults = await fewAtOnce(topicPartitions ?? [], async ({ topic, partitions }) => ({
+      topic,
+      partitionResult: (await partitionsAt(log, topic, partitions)).map(({ partition, error }) => ({
+        partitionId: partition,
+        ...(error ? failure(error) : notNeeded),
       })),
-    );
+    }));
     return { throttleTimeMs: 0, errorCode: NO_ERROR, replicaElectionResults };
   },
 });

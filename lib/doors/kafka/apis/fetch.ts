@@ -70,6 +70,7 @@ export const fetch = defineApi({
   name: 'Fetch',
   versions: [4, 12],
   flexible: 12,
+  waits: true,
   request,
   response: struct({
     throttleTimeMs: since(1, int32),

@@ -18,6 +18,7 @@ export const joinGroup = defineApi({
   name: 'JoinGroup',
   versions: [0, 9],
   flexible: 6,
+  waits: true,
   request: struct({
     groupId: string,
     sessionTimeoutMs: int32,

@@ -8,6 +8,7 @@
  */
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, type KafkaErrorCode, NO_ERROR, numberOf } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, int8, int16, int32, int64, since, string, struct } from '../protocol/schema.ts';
 import { LEADER_EPOCH } from '../topics.ts';
 
@@ -58,24 +59,20 @@ export const listOffsets = defineApi({
         times.set(key, (times.get(key) ?? 0) + 1);
       }
     }
-    const topics = await Promise.all(
-      request.topics.map(async ({ name, partitions }) => ({
-        name,
-        partitions: await Promise.all(
-          partitions.map(async ({ partitionIndex, currentLeaderEpoch, timestamp }) => {
-            const refuse = (code: KafkaErrorCode) => ({ partitionIndex, errorCode: numberOf(code), ...NONE });
-            if (times.get(`${partitionIndex}@${name}`)! > 1) return refuse('INVALID_REQUEST');
-            if (timestamp < oldest) return refuse('UNSUPPORTED_VERSION');
-            if (currentLeaderEpoch > LEADER_EPOCH) return refuse('UNKNOWN_LEADER_EPOCH');
-            try {
-              return { partitionIndex, errorCode: NO_ERROR, ...(await find(call, name, partitionIndex, timestamp)) };
-            } catch (error) {
-              return { partitionIndex, errorCode: failureCode(error), ...NONE };
-            }
-          }),
-        ),
-      })),
-    );
+    const topics = await fewAtOnce(request.topics, async ({ name, partitions }) => ({
+      name,
+      partitions: await fewAtOnce(partitions, async ({ partitionIndex, currentLeaderEpoch, timestamp }) => {
+        const refuse = (code: KafkaErrorCode) => ({ partitionIndex, errorCode: numberOf(code), ...NONE });
+        if (times.get(`${partitionIndex}@${name}`)! > 1) return refuse('INVALID_REQUEST');
+        if (timestamp < oldest) return refuse('UNSUPPORTED_VERSION');
+        if (currentLeaderEpoch > LEADER_EPOCH) return refuse('UNKNOWN_LEADER_EPOCH');
+        try {
+          return { partitionIndex, errorCode: NO_ERROR, ...(await find(call, name, partitionIndex, timestamp)) };
+        } catch (error) {
+          return { partitionIndex, errorCode: failureCode(error), ...NONE };
+        }
+      }),
+    }));
     return { topics };
   },
 });

@@ -12,6 +12,7 @@ import { checkTopicName } from '../../../log/topic-name.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
 import { authorizedOperations, NOT_TOLD } from '../operations.ts';
+import { fewAtOnce } from '../parts.ts';
 import {
   array,
   bool,
@@ -78,7 +79,7 @@ export const metadata = defineApi({
     const byId = await topicsById(log, ids);
     const described = all
       ? (await allTopics(log)).map((topic) => partitionsOf(call, topic))
-      : await Promise.all(distinct(topics).map((asked) => describe(call, asked, byId, allowAutoTopicCreation)));
+      : await fewAtOnce(distinct(topics), (asked) => describe(call, asked, byId, allowAutoTopicCreation));
     return {
       brokers: [{ nodeId: config.nodeId, ...call.endpoint, rack: null }],
       clusterId: log.clusterId,

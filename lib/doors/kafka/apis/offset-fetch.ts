@@ -6,9 +6,12 @@
 import type { GroupOffset } from '../../../log/groups/groups.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
+import { distinctPartitions, fewAtOnce, repeatedIn } from '../parts.ts';
 import { array, bool, int16, int32, int64, nullable, since, string, struct, until } from '../protocol/schema.ts';
 
 const SEVERAL = 8;
+/** For a group that is named twice. */
+const TWICE = numberOf('INVALID_REQUEST');
 /** Before this version an error is told of each partition. */
 const FAILS_AS_A_WHOLE = 2;
 
@@ -51,7 +54,12 @@ export const offsetFetch = defineApi({
   }),
   async handle({ groupId, topics, groups }, call) {
     if (call.version < SEVERAL) return fetchGroup(call, groupId, topics);
-    return { groups: await Promise.all(groups.map((one) => fetchGroup(call, one.groupId, one.topics))) };
+    const repeated = repeatedIn(groups.map((one) => one.groupId));
+    const answers = await fewAtOnce(groups, async (one) => {
+      if (repeated.has(one.groupId)) return { groupId: one.groupId, topics: [], errorCode: TWICE };
+      return fetchGroup(call, one.groupId, one.topics);
+    });
+    return { groups: answers };
   },
 });
 
@@ -80,9 +88,9 @@ function all(committed: readonly GroupOffset[]) {
 
 function pick(committed: readonly GroupOffset[], topics: NonNullable<Asked>, errorCode = NO_ERROR) {
   const known = new Map(committed.map((one) => [`${one.partition}@${one.topic}`, one]));
-  return topics.map(({ name, partitionIndexes }) => ({
+  return [...distinctPartitions(topics)].map(([name, partitions]) => ({
     name,
-    partitions: partitionIndexes.map((partition) => entry(partition, known.get(`${partition}@${name}`), errorCode)),
+    partitions: [...partitions].map((partition) => entry(partition, known.get(`${partition}@${name}`), errorCode)),
   }));
 }
 

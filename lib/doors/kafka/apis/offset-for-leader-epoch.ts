@@ -4,6 +4,7 @@
  */
 import { defineApi } from '../api.ts';
 import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { array, int16, int32, int64, since, string, struct } from '../protocol/schema.ts';
 import { LEADER_EPOCH } from '../topics.ts';
 
@@ -35,25 +36,21 @@ export const offsetForLeaderEpoch = defineApi({
     ),
   }),
   async handle(request, { gateway: { log } }) {
-    const topics = await Promise.all(
-      request.topics.map(async ({ topic, partitions }) => ({
-        topic,
-        partitions: await Promise.all(
-          partitions.map(async ({ partition, currentLeaderEpoch, leaderEpoch }) => {
-            if (currentLeaderEpoch > LEADER_EPOCH) {
-              return { errorCode: numberOf('UNKNOWN_LEADER_EPOCH'), partition, ...NONE };
-            }
-            try {
-              const { latest } = await log.offsets(topic, partition);
-              const end = leaderEpoch === LEADER_EPOCH ? { leaderEpoch, endOffset: latest } : NONE;
-              return { errorCode: NO_ERROR, partition, ...end };
-            } catch (error) {
-              return { errorCode: failureCode(error), partition, ...NONE };
-            }
-          }),
-        ),
-      })),
-    );
+    const topics = await fewAtOnce(request.topics, async ({ topic, partitions }) => ({
+      topic,
+      partitions: await fewAtOnce(partitions, async ({ partition, currentLeaderEpoch, leaderEpoch }) => {
+        if (currentLeaderEpoch > LEADER_EPOCH) {
+          return { errorCode: numberOf('UNKNOWN_LEADER_EPOCH'), partition, ...NONE };
+        }
+        try {
+          const { latest } = await log.offsets(topic, partition);
+          const end = leaderEpoch === LEADER_EPOCH ? { leaderEpoch, endOffset: latest } : NONE;
+          return { errorCode: NO_ERROR, partition, ...end };
+        } catch (error) {
+          return { errorCode: failureCode(error), partition, ...NONE };
+        }
+      }),
+    }));
     return { topics };
   },
 });

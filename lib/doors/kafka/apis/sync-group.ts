@@ -14,6 +14,7 @@ export const syncGroup = defineApi({
   name: 'SyncGroup',
   versions: [0, 5],
   flexible: 4,
+  waits: true,
   request: struct({
     groupId: string,
     generationId: int32,
