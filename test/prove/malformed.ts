@@ -81,7 +81,11 @@ export function createMalformations(random: Random): Malformations {
   const below = (n: number) => Math.floor(random() * n);
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
   const bytes = (size: number) => bytesOf(random, size);
+  /** How many elements the next array has, when it is to have many. */
+  let crowd: number | undefined;
+  let isCrowded = false;
   function name(api: Api): string {
+    if (isCrowded && api.name !== 'CreateTopics' && random() < 0.5) return `n${below(1_000_000)}`;
     if (random() < 0.5 && !DESTRUCTIVE.includes(api.name)) return TARGET;
     return random() < 0.5 ? `t${below(20)}` : pick(NAMES);
   }
@@ -115,10 +119,16 @@ export function createMalformations(random: Random): Malformations {
       case 'nullable':
         return node.of.kind !== 'primitive' || random() < 0.8 ? value(node.of, api) : null;
       case 'array':
-        return Array.from({ length: random() < 0.01 ? 300 : below(3) }, () => value(node.of, api));
+        return Array.from({ length: lengthOf() }, () => value(node.of, api));
       default:
         return primitive(node.name, api);
     }
+  }
+
+  function lengthOf(): number {
+    const length = crowd ?? (random() < 0.01 ? 300 : below(3));
+    crowd = undefined;
+    return length;
   }
 
   function primitive(type: string, api: Api): unknown {
@@ -245,7 +255,7 @@ export function createMalformations(random: Random): Malformations {
   ];
 
   /** Arrays that are as long as they say, and of which each byte is an element. */
-  function crowd(): Buffer {
+  function crowdOfBytes(): Buffer {
     const api = pick(APIS.filter(({ name }) => CROWDED.includes(name)));
     const version = api.versions[1];
     const head = Buffer.from(request().frame.subarray(0, 14));
@@ -259,5 +269,20 @@ export function createMalformations(random: Random): Malformations {
     return framed(Buffer.concat([head, ...partsOf(out), Buffer.alloc(count * 3, 1)]));
   }
 
-  return { next: () => (random() < 0.0003 ? crowd() : pick(WAYS)()) };
+  /** A request as it should be, of any API, with a long array. */
+  function crowdOfParts(): Buffer {
+    crowd = pick([2_000, 10_001, 30_000]);
+    isCrowded = true;
+    const { frame } = request();
+    crowd = undefined;
+    isCrowded = false;
+    return framed(frame);
+  }
+
+  const next = () => {
+    const kind = random();
+    if (kind < 0.0002) return crowdOfBytes();
+    return kind < 0.0004 ? crowdOfParts() : pick(WAYS)();
+  };
+  return { next };
 }
