@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
 import { VarveError } from '../errors.ts';
 import { isBatch, patchBaseOffset } from '../format/records/batch.ts';
 import { compactedName, segmentName } from '../format/segments/names.ts';
@@ -12,6 +11,7 @@ import {
   type TopicIdPartition,
 } from '../stores/catalog/partitions.ts';
 import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
+import { createBatchCache } from './batch-cache.ts';
 
 /** An entry and where it is. */
 export interface Located {
@@ -50,10 +50,7 @@ interface Question {
 }
 
 export function createBatches(partitions: Partitions, objects: ObjectStore, cacheBytes = DEFAULT_CACHE_BYTES): Batches {
-  const cache = new LRUCache<string, Uint8Array>({
-    maxSize: cacheBytes,
-    sizeCalculation: (bytes) => bytes.length + 256,
-  });
+  const cache = createBatchCache(cacheBytes);
   const underway = new Map<string, Question>();
   let asked: Question[] = [];
   let turn: Promise<void> | undefined;
