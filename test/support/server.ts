@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import packageJson from '../../package.json' with { type: 'json' };
 import { poll } from './poll.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const COMMAND = fileURLToPath(new URL('../../bin/varve.js', import.meta.url));
 const MAX_OUTPUT = 64 * 1024;
+/** Node's, as `npm start` has them. */
+const FLAGS = packageJson.scripts.start.split(' ').filter((word) => word.startsWith('--'));
 
 /** A server in a process of its own, on a free port. */
 export interface ServerProcess {
@@ -45,6 +48,7 @@ export async function startServer(data: string, options: ServerOptions = {}): Pr
   const [command = '', ...rest] = [
     ...through,
     process.execPath,
+    ...FLAGS,
     COMMAND,
     'server',
     '--http-port',

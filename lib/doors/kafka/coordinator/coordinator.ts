@@ -4,6 +4,7 @@ import type { Random } from '../../../ids.ts';
 import type { EventLog } from '../../../log/event-log.ts';
 import type { GroupOffset, GroupPartition } from '../../../log/groups/groups.ts';
 import { type KafkaErrorCode, numberOf } from '../failures.ts';
+import { fewAtOnce } from '../parts.ts';
 import { partitionsAt } from '../topics.ts';
 import type { GroupState } from './generations.ts';
 import type { Group } from './group.ts';
@@ -96,15 +97,25 @@ export function createCoordinator(deps: {
     return group.members.size > 0 || (await coordinator.find(id)) !== undefined;
   }
 
+  /** Why there is no such group; undefined when there is. */
+  async function absence(id: string): Promise<KafkaErrorCode | undefined> {
+    try {
+      return (await coordinator.find(id)) ? undefined : 'GROUP_ID_NOT_FOUND';
+    } catch (error) {
+      if (!(error instanceof VarveError)) throw error;
+      return error.code === 'INVALID_GROUP_ID' ? error.code : 'COORDINATOR_NOT_AVAILABLE';
+    }
+  }
+
   /** For each offset why it was not committed: a partition that there is not comes before all that may be wrong with who asks. */
   async function refuseAll(offsets: readonly GroupOffset[], error: KafkaErrorCode): Promise<number[]> {
     const byTopic = [...Map.groupBy(offsets, ({ topic }) => topic)];
-    const looks = byTopic.map(async ([topic, some]) => {
+    const looks = await fewAtOnce(byTopic, async ([topic, some]) => {
       const partitions = some.map(({ partition }) => partition);
       const absent = (await partitionsAt(log, topic, partitions)).filter(({ error }) => error?.code === ABSENT);
       return [topic, new Set(absent.map(({ partition }) => partition))] as const;
     });
-    const absent = new Map(await Promise.all(looks));
+    const absent = new Map(looks);
     return offsets.map(({ topic, partition }) => {
       return numberOf(absent.get(topic)?.has(partition) ? ABSENT : error);
     });
@@ -226,6 +237,9 @@ export function createCoordinator(deps: {
     },
 
     async delete(id) {
+      // To take a group that there is not would be to make it.
+      const absent = holdings.all.has(id) ? undefined : await absence(id);
+      if (absent) return absent;
       const holding = await holdings.take(id);
       if (typeof holding === 'string') return holding;
       if (holding.group.members.size > 0) return 'NON_EMPTY_GROUP';
