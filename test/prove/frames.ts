@@ -132,7 +132,10 @@ async function attack(port: number, seed: number, number: number, total: Totals)
   let isOver = false;
   let ended = false;
   let wake = () => {};
-  socket.on('error', () => {});
+  let isGone = false;
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    isGone = error.code === 'ECONNREFUSED';
+  });
   socket.on('data', (chunk: Buffer) => {
     for (const frame of cutter.push(chunk)) answers.push(Buffer.from(frame));
     isOver = answers.at(-1)?.readInt32BE(0) === LAST_ID;
@@ -165,6 +168,7 @@ async function attack(port: number, seed: number, number: number, total: Totals)
     });
   }
   socket.resetAndDestroy();
+  if (isGone) return 'the server is gone';
   total.connections++;
   total.answers += answers.length;
   // Those that the server came to: what it answered, and what it ended the connection for.
