@@ -262,7 +262,7 @@ export function createMalformations(random: Random): Malformations {
     head.writeInt16BE(api.key, 0);
     head.writeInt16BE(version, 2);
     const out = output();
-    const count = pick([10_000, 150_000, 900_000]);
+    const count = pick([10_000, 45_000, 900_000]);
     writeUnsignedVarint(out, 0);
     if (api.name === 'Fetch') for (let i = 0; i < 17; i++) writeUnsignedVarint(out, 0);
     writeUnsignedVarint(out, count + 1);
@@ -271,7 +271,7 @@ export function createMalformations(random: Random): Malformations {
 
   /** A request as it should be, of any API, with a long array. */
   function crowdOfParts(): Buffer {
-    crowd = pick([2_000, 10_001, 30_000]);
+    crowd = pick([2_000, 10_001, 20_000]);
     isCrowded = true;
     const { frame } = request();
     crowd = undefined;

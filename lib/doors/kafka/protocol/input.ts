@@ -11,7 +11,7 @@ export interface Input {
 }
 
 /** Of a request's arrays, all together. */
-export const MAX_ELEMENTS = 100_000;
+export const MAX_ELEMENTS = 50_000;
 
 export function inputOf(bytes: Buffer): Input {
   return { bytes, at: 0, end: bytes.length, elements: MAX_ELEMENTS };
