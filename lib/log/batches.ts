@@ -162,14 +162,17 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
     load,
     offer(entry, base, bytes) {
       patchBaseOffset(bytes, base);
-      cache.set(keyOf({ entry }), bytes);
+      cache.set(keyOf({ entry, base }), bytes);
     },
   };
 }
 
-/** The id of a chunk or an inline entry is unique, a position within a segment too. */
-function keyOf({ entry }: { entry: Pick<Entry, 'id' | 'position'> }): string {
-  return `${entry.id}@${entry.position}`;
+/**
+ * The id of a chunk or an inline entry is unique, a position within a segment too. With the base: should a store ever have given one place two
+ * offsets, each reader gets on all the same, and sees what there is.
+ */
+function keyOf({ entry, base }: Pick<Located, 'base'> & { entry: Pick<Entry, 'id' | 'position'> }): string {
+  return `${entry.id}@${entry.position}:${base}`;
 }
 
 function nameOf({ of, entry, run }: Located): string {

@@ -84,6 +84,7 @@ const MATRIX = `
   GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition              admin consume consumeTopic produce
   GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition/offset       admin consume consumeTopic produce
   GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition/replicas     admin consume consumeTopic produce
+  GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition/replicas/:broker  admin consume consumeTopic produce
   GET    /v3/clusters/:cluster/consumer-groups                                  admin consume
   GET    /v3/clusters/:cluster/consumer-groups/:group                           admin consume group
   GET    /v3/clusters/:cluster/consumer-groups/:group/lags                      admin consume group

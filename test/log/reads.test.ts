@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { encodeBatch, readHeader } from '../../lib/format/records/batch.ts';
-import { systemRandom } from '../../lib/ids.ts';
+import { segmentName } from '../../lib/format/segments/names.ts';
+import { systemRandom, timeId } from '../../lib/ids.ts';
 import { parseBrokerConfig } from '../../lib/log/broker-config.ts';
 import type { EventLog } from '../../lib/log/event-log.ts';
 import { createLog, type LogDeps } from '../../lib/log/log.ts';
@@ -164,4 +165,21 @@ describe('reading ahead', () => {
 
     expect(gets).toHaveLength(8);
   });
+});
+
+it('a place that a store gave two offsets is read at both, and keeps nobody where it is', async () => {
+  const { log } = open();
+  const { id: topicId } = await log.topics.create('t');
+  const bytes = batchOf(10);
+  const id = timeId(Date.now(), systemRandom);
+  await objects.put(segmentName(id), [bytes]);
+  const { crc, length } = readHeader(bytes);
+  const entry = { id, position: 0, length, crc, count: 1, maxTimestamp: 0 };
+  for (let i = 0; i < 2; i++) await catalog.partitions.append({ topicId, partition: 0 }, [entry]);
+
+  const first = await log.poll('t', 0, 0, { maxBytes: 1 });
+  const second = await log.poll('t', 0, 1);
+
+  expect([...first.records, ...second.records].map(({ offset }) => offset)).toEqual([0, 1]);
+  expect(second.next).toBe(2);
 });
