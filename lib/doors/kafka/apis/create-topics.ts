@@ -10,6 +10,7 @@ import type { TopicDescription } from '../../../log/topics.ts';
 import { type Call, defineApi } from '../api.ts';
 import { CONFIG_SOURCE, sourceOf } from '../configs.ts';
 import { failure, NO_ERROR, numberOf } from '../failures.ts';
+import { repeatedIn } from '../parts.ts';
 import {
   array,
   bool,
@@ -70,9 +71,7 @@ export const createTopics = defineApi({
     topics: array(result),
   }),
   async handle({ topics, validateOnly }, call) {
-    const names = new Set<string>();
-    const twice = new Set<string>();
-    for (const { name } of topics) (names.has(name) ? twice : names).add(name);
+    const twice = repeatedIn(topics.map(({ name }) => name));
     const refusedOnce = new Set<string>();
     // One after the other, so that names which collide with each other do.
     const answers: WriteOf<typeof result>[] = [];

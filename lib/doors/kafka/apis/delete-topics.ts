@@ -6,7 +6,7 @@
 import { VarveError } from '../../../errors.ts';
 import { type Call, defineApi } from '../api.ts';
 import { failure, NO_ERROR, numberOf } from '../failures.ts';
-import { fewAtOnce } from '../parts.ts';
+import { fewAtOnce, repeatedIn } from '../parts.ts';
 import { array, int16, int32, NO_UUID, nullable, since, string, struct, until, uuid } from '../protocol/schema.ts';
 import { type TopicSummary, topicsById } from '../topics.ts';
 
@@ -33,13 +33,9 @@ export const deleteTopics = defineApi({
   }),
   async handle({ topics, topicNames }, call) {
     const asked = [...topics, ...topicNames.map((name) => ({ name, topicId: NO_UUID }))];
-    const distinct = new Map<string, (typeof asked)[number]>();
-    const twice = new Set<string>();
-    for (const topic of asked) {
-      const key = topic.name ?? topic.topicId;
-      if (distinct.has(key)) twice.add(key);
-      distinct.set(key, topic);
-    }
+    const keyOf = ({ name, topicId }: (typeof asked)[number]) => name ?? topicId;
+    const distinct = new Map(asked.map((topic) => [keyOf(topic), topic]));
+    const twice = repeatedIn(asked.map(keyOf));
     const ids = new Set(asked.flatMap(({ name, topicId }) => (name === null ? [topicId] : [])));
     const byId = await topicsById(call.gateway.log, ids);
     const responses = await fewAtOnce([...distinct], async ([key, topic]) =>

@@ -8,7 +8,7 @@
  */
 import { type Call, defineApi } from '../api.ts';
 import { failureCode, type KafkaErrorCode, NO_ERROR, numberOf } from '../failures.ts';
-import { fewAtOnce } from '../parts.ts';
+import { fewAtOnce, repeatedIn } from '../parts.ts';
 import { array, int8, int16, int32, int64, since, string, struct } from '../protocol/schema.ts';
 import { LEADER_EPOCH } from '../topics.ts';
 
@@ -52,18 +52,14 @@ export const listOffsets = defineApi({
   }),
   async handle(request, call) {
     const oldest = call.version < FIRST_WITH_MAX_TIMESTAMP ? EARLIEST : MAX_TIMESTAMP;
-    const times = new Map<string, number>();
-    for (const { name, partitions } of request.topics) {
-      for (const { partitionIndex } of partitions) {
-        const key = `${partitionIndex}@${name}`;
-        times.set(key, (times.get(key) ?? 0) + 1);
-      }
-    }
+    const twice = repeatedIn(
+      request.topics.flatMap(({ name, partitions }) => partitions.map((one) => `${one.partitionIndex}@${name}`)),
+    );
     const topics = await fewAtOnce(request.topics, async ({ name, partitions }) => ({
       name,
       partitions: await fewAtOnce(partitions, async ({ partitionIndex, currentLeaderEpoch, timestamp }) => {
         const refuse = (code: KafkaErrorCode) => ({ partitionIndex, errorCode: numberOf(code), ...NONE });
-        if (times.get(`${partitionIndex}@${name}`)! > 1) return refuse('INVALID_REQUEST');
+        if (twice.has(`${partitionIndex}@${name}`)) return refuse('INVALID_REQUEST');
         if (timestamp < oldest) return refuse('UNSUPPORTED_VERSION');
         if (currentLeaderEpoch > LEADER_EPOCH) return refuse('UNKNOWN_LEADER_EPOCH');
         try {
