@@ -8,7 +8,7 @@ import { fewAtOnce } from '../parts.ts';
 import { partitionsAt } from '../topics.ts';
 import type { GroupState } from './generations.ts';
 import type { Group } from './group.ts';
-import { createHeldGroups, type Holding, type HoldingSettings } from './held-groups.ts';
+import { createHeldGroups, type Holding, type HoldingSettings, unavailable } from './held-groups.ts';
 import {
   bytesOf,
   type Identity,
@@ -102,8 +102,7 @@ export function createCoordinator(deps: {
     try {
       return (await coordinator.find(id)) ? undefined : 'GROUP_ID_NOT_FOUND';
     } catch (error) {
-      if (!(error instanceof VarveError)) throw error;
-      return error.code === 'INVALID_GROUP_ID' ? error.code : 'COORDINATOR_NOT_AVAILABLE';
+      return unavailable(error);
     }
   }
 

@@ -127,9 +127,7 @@ export function createHeldGroups(deps: {
         return await taken;
       } catch (error) {
         if (slots.get(id) === taken) slots.delete(id);
-        if (!(error instanceof VarveError)) throw error;
-        // Somebody else has it, perhaps a gateway that has just died: clients ask again.
-        return error.code === 'INVALID_GROUP_ID' ? error.code : 'COORDINATOR_NOT_AVAILABLE';
+        return unavailable(error);
       }
     },
 
@@ -150,4 +148,11 @@ export function createHeldGroups(deps: {
       await Promise.all([...ready.values()].map(({ held }) => held.release()));
     },
   };
+}
+
+/** Why a group cannot be had; clients ask again unless its id is at fault. What is no error of the log's is thrown on. */
+export function unavailable(error: unknown): KafkaErrorCode {
+  if (!(error instanceof VarveError)) throw error;
+  // Somebody else may have it, perhaps a gateway that has just died.
+  return error.code === 'INVALID_GROUP_ID' ? error.code : 'COORDINATOR_NOT_AVAILABLE';
 }
