@@ -47,6 +47,7 @@ export interface FaultInjector {
 /**
  * Faults on every request, decided by `random`, numbers in [0, 1): the same seed deals the same faults to the same requests,
  * as far as the machine sends them in the same order. What is only read is not doubled or late, since that changes nothing.
+ * Of every hundred writes, and of every hundred reads, each fault meets its share and neither more nor less.
  */
 export function injectFaults(faults: Faults, random: () => number): FaultInjector {
   const counts = { unsent: 0, lost: 0, late: 0, doubled: 0, busy: 0, broken: 0, frozen: 0 };
@@ -59,8 +60,9 @@ export function injectFaults(faults: Faults, random: () => number): FaultInjecto
     return sent;
   };
 
+  const [throwForWrite, throwForRead] = [evenDice(random), evenDice(random)];
   const hook: Hook = async (request, send) => {
-    let dice = random();
+    let dice = isWrite(request) ? throwForWrite() : throwForRead();
     const happens = (fault: Kind) => {
       dice -= faults[fault];
       if (dice >= 0) return false;
@@ -99,5 +101,15 @@ export function injectFaults(faults: Faults, random: () => number): FaultInjecto
     async settled() {
       while (pending.size > 0) await Promise.allSettled(pending);
     },
+  };
+}
+
+/** Numbers in [0, 1), of which every hundred have one in each hundredth, in an order that `random` decides. */
+function evenDice(random: () => number): () => number {
+  let hundredths: number[] = [];
+  return () => {
+    if (hundredths.length === 0) hundredths = Array.from({ length: 100 }, (_, i) => i);
+    const [hundredth] = hundredths.splice(Math.floor(random() * hundredths.length), 1);
+    return (hundredth! + random()) / 100;
   };
 }
