@@ -55,7 +55,8 @@ export function httpDoor(deps: HttpDoorDeps): Hono {
     stopping: deps.stopping ?? new AbortController().signal,
   };
   const { shown } = door.metrics;
-  const app = new Hono();
+  // A slash at an address's end changes nothing: the proxy's clients may write it.
+  const app = new Hono({ strict: false });
 
   app.use(async function measured(c, next) {
     const begun = clock.monotonic();

@@ -1,6 +1,9 @@
 import type { Context } from 'hono';
 import type { EventLog, From } from '../../log/event-log.ts';
+import { noSuchResource } from './answers.ts';
 import { HttpProblem } from './errors.ts';
+
+const MAX_INT32 = 2 ** 31 - 1;
 
 /** A whole number from the query; `fallback` when it is absent. INVALID_PARAMETER names it and its range. */
 export function wholeNumber(c: Context, name: string, range: { min?: number; max: number; fallback: number }): number {
@@ -15,9 +18,12 @@ export function parseWhole(text: string, name: string, { min = 0, max }: { min?:
   throw new HttpProblem('INVALID_PARAMETER', `${name} must be a whole number from ${min} to ${max}.`);
 }
 
-/** The partition in the path. */
+/** The partition in the path. NO_SUCH_RESOURCE when it is no number: the proxy has no such address then. */
 export function partitionOf(c: Context): number {
-  return parseWhole(c.req.param('partition') ?? '', 'The partition', { max: 2 ** 31 - 1 });
+  const text = c.req.param('partition') ?? '';
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (number <= MAX_INT32) return number;
+  throw noSuchResource('There is nothing at this address: a partition is a number.');
 }
 
 /** `earliest`, `latest`, an offset, or `time:` with milliseconds since the epoch or an ISO 8601 time. */

@@ -133,6 +133,9 @@ describe('consumer instances of REST Proxy v2', () => {
 
     await append(20, 28);
     expect(await readAll(at, 8)).toHaveLength(8);
+    expect((await ask('POST', `${at}/offsets`, {})).status).toBe(200);
+    const { offsets: committed } = (await ask('GET', `${at}/offsets`)).body;
+    expect(committed.reduce((sum: number, { offset }: { offset: number }) => sum + offset, 0)).toBe(28);
     expect(
       (await ask('POST', `${at}/offsets`, { offsets: [{ topic: 'orders', partition: 1, offset: 2, metadata: 'm' }] }))
         .status,
@@ -363,7 +366,8 @@ describe('consumer instances of REST Proxy v2', () => {
 
   test.each([
     ['POST', 'subscription', {}, 422, 422],
-    ['POST', 'subscription', { topics: ['a'], topic_pattern: 'a' }, 422, 422],
+    ['POST', 'subscription', { topics: ['a'], topic_pattern: 'a' }, 409, 40903],
+    ['POST', 'subscription', { topics: ['a'], pattern: 'a' }, 422, 422],
     ['POST', 'assignments', { partitions: [{ topic: 'none', partition: 0 }] }, 404, 40401],
     ['POST', 'assignments', { partitions: [{ topic: 'orders', partition: 8 }] }, 404, 40402],
     ['POST', 'offsets', { offsets: [{ topic: 'none', partition: 0, offset: 0 }] }, 404, 40401],

@@ -97,6 +97,26 @@ describe('REST Proxy v2', () => {
     ]);
   });
 
+  test('a slash at the end of an address changes nothing', async () => {
+    await door.log.topics.create('slashed');
+    const topic = await door.ask('GET', '/topics/slashed/');
+    expect(topic.body).toMatchObject({ name: 'slashed' });
+    const records = [{ value: 1 }];
+    const answer = await door.ask('POST', '/topics/slashed/partitions/0/', { records }, { 'content-type': JSON_TYPE });
+    expect(answer.body.offsets).toMatchObject([{ partition: 0, offset: 0 }]);
+    const missing = await door.ask('GET', '/topics/none/');
+    expect(missing).toMatchObject({ status: 404, body: { error_code: 40401 } });
+    expect(missing.headers.get('content-type')).toBe('application/vnd.kafka.v2+json');
+    expect((await door.ask('DELETE', '/topics/slashed/')).status).toBe(405);
+  });
+
+  test('what names a schema is taken, and without a registry says nothing', async () => {
+    await door.log.topics.create('schemaless');
+    const body = { records: [{ value: base64('v') }], key_schema: null, value_schema: '"string"', value_schema_id: 1 };
+    const answer = await door.ask('POST', '/topics/schemaless', body, { 'content-type': BINARY_TYPE });
+    expect(answer.body).toMatchObject({ offsets: [{ offset: 0 }], key_schema_id: null, value_schema_id: null });
+  });
+
   test('a fetch waits for what comes', async () => {
     await door.log.topics.create('later');
     const waiting = door.ask('GET', '/topics/later/partitions/0/records?offset=0&timeout=20000');

@@ -5,6 +5,7 @@
  */
 import { type Context, Hono } from 'hono';
 import * as z from 'zod/mini';
+import { VarveError } from '../../../errors.ts';
 import type { GroupOffset, GroupPartition } from '../../../log/groups/groups.ts';
 import { bytesInJson, FRAME, json, list, recordTooLarge } from '../answers.ts';
 import { bodyOfGet, contentType, withBody } from '../body.ts';
@@ -19,17 +20,21 @@ const GENERIC_TYPES = ['application/vnd.kafka.v2+json', 'application/vnd.kafka+j
 const BODY_TYPES = [...GENERIC_TYPES, EMBEDDED_TYPES.json, EMBEDDED_TYPES.binary] as const;
 
 const whole = z.int().check(z.gte(0));
-const partition = z.object({ topic: z.string(), partition: whole });
-const partitionsSchema = z.object({ partitions: z.array(partition).check(z.maxLength(10_000)) });
-const positionsSchema = z.object({
+const partition = z.strictObject({ topic: z.string(), partition: whole });
+const partitionsSchema = z.strictObject({ partitions: z.array(partition).check(z.maxLength(10_000)) });
+const positionsSchema = z.strictObject({
   offsets: z.array(z.extend(partition, { offset: whole })).check(z.maxLength(10_000)),
 });
-const commitSchema = z.object({
-  offsets: z
-    .array(z.extend(partition, { offset: whole, metadata: z.optional(z.nullable(z.string())) }))
-    .check(z.maxLength(10_000)),
+const commitSchema = z.strictObject({
+  offsets: z.optional(
+    z.nullable(
+      z
+        .array(z.extend(partition, { offset: whole, metadata: z.optional(z.nullable(z.string())) }))
+        .check(z.maxLength(10_000)),
+    ),
+  ),
 });
-const subscriptionSchema = z.object({
+const subscriptionSchema = z.strictObject({
   topics: z.optional(z.nullable(z.array(z.string()).check(z.maxLength(1_000)))),
   topic_pattern: z.optional(z.nullable(z.string())),
 });
@@ -82,10 +87,12 @@ export function consumers(door: Door): Hono {
   app.post(`${INSTANCE}/subscription`, (c) =>
     withJson(c, async (body) => {
       const { topics, topic_pattern: pattern } = check(subscriptionSchema, body);
-      if (Boolean(topics) === (typeof pattern === 'string')) {
-        throw new HttpProblem('INVALID_BODY', 'Give either topics or topic_pattern.');
+      const asked = topics ? { topics } : typeof pattern === 'string' ? { pattern } : undefined;
+      if (!asked) throw new HttpProblem('INVALID_BODY', 'Give topics or topic_pattern.');
+      if (topics && typeof pattern === 'string') {
+        throw new VarveError('ILLEGAL_STATE', 'Give either topics or topic_pattern: an instance has one of them.');
       }
-      await instances.subscribe(...at(c), topics ? { topics } : { pattern: pattern! });
+      await instances.subscribe(...at(c), asked);
       return done(c);
     }),
   );
@@ -145,9 +152,9 @@ export function consumers(door: Door): Hono {
 
   app.post(`${INSTANCE}/offsets`, (c) =>
     withJson(c, async (body) => {
-      if (body === undefined || body === null) await instances.commit(...at(c));
+      const { offsets } = check(commitSchema, body ?? {});
+      if (!offsets) await instances.commit(...at(c));
       else {
-        const { offsets } = check(commitSchema, body);
         await instances.assignment(...at(c));
         await checkThere(offsets);
         // The proxy is given the record that was processed last: what is committed is the one after it.

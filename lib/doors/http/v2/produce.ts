@@ -11,29 +11,39 @@ import { check, parseJson } from '../parse.ts';
 const FORMATS = ['application/vnd.kafka.json.v2+json', 'application/vnd.kafka.binary.v2+json'] as const;
 
 const base64 = z.optional(z.nullable(z.base64()));
-const embedded = {
-  'application/vnd.kafka.json.v2+json': z.optional(z.unknown()),
-  'application/vnd.kafka.binary.v2+json': base64,
-};
+const ignored = z.optional(z.unknown());
 
-const requestOf = (data: z.ZodMiniType) =>
-  z.object({
+const inTopic = z.optional(z.nullable(z.int().check(z.gte(0))));
+const inPartition = z.optional(z.undefined('The address says which partition it is'));
+
+/** As with the proxy, what it does not know is refused: a record with a mistyped `value` would be a tombstone. */
+const requestOf = (data: z.ZodMiniType, partition: typeof inTopic | typeof inPartition) =>
+  z.strictObject({
     records: z
       .array(
-        z.object({
+        z.strictObject({
           key: data,
           value: data,
-          partition: z.optional(z.nullable(z.int().check(z.gte(0)))),
+          partition,
           timestamp: z.optional(z.nullable(z.int().check(z.gte(0)))),
-          headers: z.optional(z.array(z.object({ name: z.string(), value: base64 }))),
+          headers: z.optional(z.array(z.strictObject({ name: z.string(), value: base64 }))),
         }),
       )
       .check(z.minLength(1)),
+    key_schema: ignored,
+    key_schema_id: ignored,
+    value_schema: ignored,
+    value_schema_id: ignored,
   });
 
+const requestsOf = (data: z.ZodMiniType) => ({
+  topic: requestOf(data, inTopic),
+  partition: requestOf(data, inPartition),
+});
+
 const REQUESTS = {
-  'application/vnd.kafka.json.v2+json': requestOf(embedded['application/vnd.kafka.json.v2+json']),
-  'application/vnd.kafka.binary.v2+json': requestOf(embedded['application/vnd.kafka.binary.v2+json']),
+  'application/vnd.kafka.json.v2+json': requestsOf(z.optional(z.unknown())),
+  'application/vnd.kafka.binary.v2+json': requestsOf(base64),
 };
 
 /** As the proxy documents them: what went wrong with one record of a request that was right as a whole. */
@@ -44,7 +54,8 @@ export async function produce(c: Context, door: Door, topic: string, partition?:
   const format = contentType(c, FORMATS);
   const binary = format === 'application/vnd.kafka.binary.v2+json';
   return withBody(c, door, async (body) => {
-    const { records } = check(REQUESTS[format], parseJson(body, door.limits.maxDepth));
+    const request = REQUESTS[format][partition === undefined ? 'topic' : 'partition'];
+    const { records } = check(request, parseJson(body, door.limits.maxDepth));
     if (records.length > door.limits.maxRecords) {
       throw new HttpProblem('BODY_TOO_LARGE', `Send at most ${door.limits.maxRecords} records in one request.`);
     }
