@@ -61,6 +61,6 @@ export async function main(
 ): Promise<void> {
   const [command, options = ''] = process.argv.slice(2);
   await (command === 'produce' ? produce(JSON.parse(options)) : consume(JSON.parse(options)));
-  // Whatever a client still holds open.
-  process.exit();
+  // Whatever a client still holds open ends; what was said does not: a busy reader may not have taken it yet.
+  process.stdout.write('', () => process.exit());
 }
