@@ -35,6 +35,7 @@ export const ERRORS = {
   GROUP_MAX_SIZE_REACHED: { kafka: 81, retriable: false },
   INVALID_RECORD: { kafka: 87, retriable: false },
   THROTTLING_QUOTA_EXCEEDED: { kafka: 89, retriable: true },
+  UNKNOWN_TOPIC_ID: { kafka: 100, retriable: false },
   /** Ours. The log or its process is closing: reconnect and send again. */
   LOG_CLOSED: { kafka: 56, retriable: true },
   /** Ours. The group has an instance of that name. */

@@ -91,6 +91,8 @@ export interface Fetched {
 /** A partition, and where its reader is. */
 export interface Wanted {
   topic: string;
+  /** The topic's: one of that name with another id is UNKNOWN_TOPIC_ID. */
+  topicId?: string;
   partition: number;
   offset: number;
   /** Bytes of batches from this partition; at most 64 MiB. */
@@ -156,12 +158,15 @@ export interface EventLog {
     options?: AppendOptions,
   ): Promise<(AppendedRecord | VarveError)[]>;
 
-  /** Appends one record batch (magic 2) as it is, still compressed. The batch is verified, not decoded. */
+  /**
+   * Appends one record batch (magic 2) as it is, still compressed. The batch is verified, not decoded. `topicId`: a topic of that
+   * name with another id is UNKNOWN_TOPIC_ID.
+   */
   appendBatch(
     topic: string,
     partition: number,
     batch: Uint8Array,
-    options?: Pick<AppendOptions, 'signal' | 'timeout'>,
+    options?: Pick<AppendOptions, 'signal' | 'timeout'> & { topicId?: string },
   ): Promise<AppendedBatch>;
 
   /** Records one by one. Control records are passed over. */

@@ -11,8 +11,11 @@ export interface FetchAllDeps {
   reader: Reader;
   heads: Heads;
   clock: Clock;
-  /** The partition, with `offset` in its range: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE. `waits`: as `Reader.head` has it. */
-  look(topic: string, partition: number, offset: number, waits: boolean): Promise<{ of: TopicIdPartition; head: Head }>;
+  /**
+   * The partition, with `offset` in its range: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_OUT_OF_RANGE. `waits`: as
+   * `Reader.head` has it.
+   */
+  look(wanted: Wanted, offset: number, waits: boolean): Promise<{ of: TopicIdPartition; head: Head }>;
 }
 
 /** Partitions whose batches are loaded at the same time. */
@@ -57,8 +60,7 @@ export async function fetchAll(
   async function look(lane: Lane): Promise<void> {
     if (lane.failure) return;
     try {
-      const { topic, partition } = lane.wanted;
-      const { of, head } = await deps.look(topic, partition, lane.next, wait > 0);
+      const { of, head } = await deps.look(lane.wanted, lane.next, wait > 0);
       lane.of = of;
       lane.answer.highWatermark = head.highWatermark;
       lane.answer.logStart = head.logStart;

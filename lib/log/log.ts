@@ -19,6 +19,7 @@ import type {
   EventLog,
   FetchOptions,
   From,
+  Wanted,
 } from './event-log.ts';
 import { fetchAll } from './fetch-all.ts';
 import { follow } from './follow.ts';
@@ -34,7 +35,7 @@ import { createReader } from './reader.ts';
 import { sizeOf } from './size.ts';
 import { checkPartition, createTopicCache } from './topic-cache.ts';
 import { type TopicSettings, topicSettings } from './topic-config.ts';
-import { isUnknownTopic, unknownPartition } from './topic-name.ts';
+import { isUnknownTopic, unknownPartition, unknownTopicId } from './topic-name.ts';
 import { createTopicAdmin } from './topics.ts';
 import { every } from './upkeep/schedule.ts';
 import { createUpkeep, type UpkeepOptions, type UpkeepReport, type UpkeepRules, upkeepRules } from './upkeep/upkeep.ts';
@@ -59,6 +60,8 @@ export interface LogDeps {
   /** Delivers by itself to who subscribes: for the only process that has the log. */
   selfDelivery?: StartDelivery;
 }
+
+type PartitionName = Pick<Wanted, 'topic' | 'topicId' | 'partition'>;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const LOOK_UPS_AT_ONCE = 16;
@@ -160,16 +163,32 @@ export function createLog(deps: LogDeps): EventLog {
     }
   }
 
-  async function on<T>(name: string, partition: number, act: (of: TopicIdPartition) => Promise<T>): Promise<T> {
-    open();
-    return actOn(await cache.get(name, partition), async (topic) => {
+  /** Acts on the topic that has the name, and the id where one is given, and the partition. */
+  async function actOnPartition<T>(
+    { topic: name, partition, topicId }: PartitionName,
+    act: (topic: Topic) => Promise<T>,
+  ): Promise<T> {
+    const seen = await cache.get(name, partition).catch((error) => {
+      throw topicId !== undefined && isUnknownTopic(error) ? unknownTopicId(name) : error;
+    });
+    return actOn(seen, async (topic) => {
+      if (topicId !== undefined && topic.id !== topicId) throw unknownTopicId(name);
       checkPartition(topic, partition);
-      return act({ topicId: topic.id, partition });
+      return act(topic);
     });
   }
 
-  function look(name: string, partition: number, offset: number, waits: boolean) {
-    return on(name, partition, async (of) => ({ of, head: await reader.head(of, offset, waits) }));
+  async function on<T>(name: string, partition: number, act: (of: TopicIdPartition) => Promise<T>): Promise<T> {
+    open();
+    return actOnPartition({ topic: name, partition }, ({ id: topicId }) => act({ topicId, partition }));
+  }
+
+  async function look(wanted: Wanted, offset: number, waits: boolean) {
+    open();
+    return actOnPartition(wanted, async ({ id: topicId }) => {
+      const of = { topicId, partition: wanted.partition };
+      return { of, head: await reader.head(of, offset, waits) };
+    });
   }
 
   /** The promise's outcome, unless time is up or the caller gives up first. What was begun goes on. */
@@ -207,9 +226,9 @@ export function createLog(deps: LogDeps): EventLog {
     return answers;
   }
 
-  async function appendBatch(name: string, partition: number, batch: Uint8Array): Promise<AppendedBatch> {
-    return actOn(await cache.get(name, partition), async (topic) => {
-      checkPartition(topic, partition);
+  async function appendBatch(to: PartitionName, batch: Uint8Array): Promise<AppendedBatch> {
+    return actOnPartition(to, async (topic) => {
+      const { partition } = to;
       const appended = await appender.appendBatch(topic, partition, batch);
       // The append told the head, however long it took: nothing is read, save after a repeat, and what was appended stays so.
       const head = await heads.get({ topicId: topic.id, partition }, Number.POSITIVE_INFINITY).catch(() => undefined);
@@ -250,7 +269,8 @@ export function createLog(deps: LogDeps): EventLog {
 
     async appendBatch(name, partition, batch, options = {}) {
       open();
-      return within(appendBatch(name, partition, batch), options);
+      const { topicId } = options;
+      return within(appendBatch({ topic: name, partition, ...(topicId !== undefined && { topicId }) }, batch), options);
     },
 
     async *read(name, options = {}) {

@@ -1,4 +1,4 @@
-import { VarveError } from '../errors.ts';
+import { type ErrorCode, VarveError } from '../errors.ts';
 
 const MAX_LENGTH = 249;
 
@@ -20,6 +20,12 @@ export function unknownTopic(name: string): VarveError {
   return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${shown(name)}". Create it first.`);
 }
 
+/** The topic of that name, if there is one, is not the one that has the id which was asked for. */
+export function unknownTopicId(name: string): VarveError {
+  const message = `The topic "${shown(name)}" with this id was deleted. Ask for the topics anew.`;
+  return new VarveError('UNKNOWN_TOPIC_ID', message);
+}
+
 /** `partitions`: how many the topic has, where that is known. */
 export function unknownPartition(topic: string, partition: number, partitions?: number): VarveError {
   const range = partitions === undefined ? '' : `, it has 0 to ${partitions - 1}`;
@@ -27,9 +33,11 @@ export function unknownPartition(topic: string, partition: number, partitions?: 
   return new VarveError('UNKNOWN_TOPIC_OR_PARTITION', message);
 }
 
+const UNKNOWN: ReadonlySet<string> = new Set<ErrorCode>(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
+
 /** Whether it says that a topic, or a partition of it, is not there. */
 export function isUnknownTopic(error: unknown): error is VarveError {
-  return error instanceof VarveError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
+  return error instanceof VarveError && UNKNOWN.has(error.code);
 }
 
 export function collision(name: string, other: string): VarveError {

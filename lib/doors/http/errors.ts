@@ -48,6 +48,7 @@ const ANSWERS: Record<ErrorCode, Answer & { v3?: Answer }> = {
   INVALID_RECORD: { status: 422, error_code: 42219 },
   OFFSET_METADATA_TOO_LARGE: { status: 422, error_code: 42221 },
   THROTTLING_QUOTA_EXCEEDED: { status: 429, error_code: 42901 },
+  UNKNOWN_TOPIC_ID: { status: 404, error_code: 40401, v3: { status: 404, error_code: 40403 } },
   LOG_CLOSED: { status: 503, error_code: 50301 },
   DATA_FOLDER_IN_USE: { status: 503, error_code: 50301 },
   DATA_FORMAT_TOO_NEW: { status: 500, error_code: 50005 },

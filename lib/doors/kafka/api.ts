@@ -6,6 +6,7 @@ import type { Budget } from './budget.ts';
 import type { Coordinator } from './coordinator/coordinator.ts';
 import { type Codec, compile } from './protocol/compile.ts';
 import type { ReadOf, Schema, WriteOf } from './protocol/schema.ts';
+import type { TopicNames } from './topic-names.ts';
 
 /** How clients are told to reach this gateway. */
 export interface Endpoint {
@@ -21,6 +22,7 @@ export interface Gateway {
   readonly config: BrokerConfig;
   readonly apis: readonly Api[];
   readonly groups: Coordinator;
+  readonly topicNames: TopicNames;
   /** Bytes of answers on their way to clients. */
   readonly answers: Budget;
 }

@@ -26,7 +26,6 @@ const PROTOCOL_ERRORS = {
   ELECTION_NOT_NEEDED: 84,
   NO_REASSIGNMENT_IN_PROGRESS: 85,
   GROUP_SUBSCRIBED_TO_TOPIC: 86,
-  UNKNOWN_TOPIC_ID: 100,
 } as const;
 
 export type KafkaErrorCode = ErrorCode | keyof typeof PROTOCOL_ERRORS;

@@ -12,6 +12,7 @@ import { createBudget } from './budget.ts';
 import { type Connection, type ConnectionLimits, serveConnection } from './connection.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
 import { createRequestMemory } from './request-memory.ts';
+import { createTopicNames } from './topic-names.ts';
 
 export interface KafkaGatewayOptions {
   log: EventLog;
@@ -88,7 +89,8 @@ export async function startKafkaGateway(options: KafkaGatewayOptions): Promise<K
     },
   });
   const answers = createBudget(bounds.answerBytes, bounds.mostAnswerBytes);
-  const gateway: Gateway = { log, clock, random, config, apis: APIS, groups, answers };
+  const topicNames = createTopicNames(log);
+  const gateway: Gateway = { log, clock, random, config, apis: APIS, groups, topicNames, answers };
   const apis = new Map(APIS.map((api) => [api.key, api]));
   const memory = createRequestMemory(bounds.requestBytes);
   const crowds = pLimit(1);

@@ -6,7 +6,7 @@ import type { Catalog } from '../../stores/catalog/catalog.ts';
 import type { CommittedOffset } from '../../stores/catalog/groups.ts';
 import { type Head, partitionKey } from '../../stores/catalog/partitions.ts';
 import { checkListLimit } from '../list-limit.ts';
-import { nameFault, unknownPartition, unknownTopic } from '../topic-name.ts';
+import { nameFault, unknownPartition, unknownTopic, unknownTopicId } from '../topic-name.ts';
 import { checkGroupId } from './group-id.ts';
 import { nonEmpty, withGroup } from './group-lease.ts';
 import type { GroupAdmin, GroupOffset, HeldGroup } from './groups.ts';
@@ -37,9 +37,10 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
     const names = [...new Set(offsets.map(({ topic }) => topic))];
     const found = await each(names, (name) => (nameFault(name) ? Promise.resolve(undefined) : topics.get(name)));
     const byName = new Map(names.map((name, i) => [name, found[i]]));
-    return offsets.map(({ topic: name, ...offset }) => {
+    return offsets.map(({ topic: name, topicId, ...offset }) => {
       const { partition, metadata } = offset;
       const topic = byName.get(name);
+      if (topicId !== undefined && topic?.id !== topicId) return unknownTopicId(name);
       if (!topic) return unknownTopic(name);
       if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions) {
         return unknownPartition(name, partition);
@@ -65,10 +66,6 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
         `Offset ${offset} of ${topic}, partition ${partition}: give one from ${head.logStart} to ${head.highWatermark}.`,
       );
     });
-  }
-
-  async function offsets(group: string): Promise<GroupOffset[]> {
-    return (await committed(group)).map(toGroupOffset);
   }
 
   async function list({ after, limit = 1000 }: { after?: string; limit?: number } = {}) {
@@ -114,7 +111,7 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
 
     async offsets(group) {
       checkGroupId(group);
-      return offsets(group);
+      return (await committed(group)).map(toGroupOffset);
     },
 
     async lag(group) {
@@ -151,7 +148,7 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
         },
         async offsets(group) {
           check(group);
-          return offsets(group);
+          return committed(group);
         },
         list,
         async find(group) {

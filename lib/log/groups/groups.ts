@@ -4,6 +4,8 @@ import type { ListedGroup } from '../../stores/catalog/groups.ts';
 export interface GroupPartition {
   topic: string;
   partition: number;
+  /** The topic's: for one of that name with another id UNKNOWN_TOPIC_ID is said. */
+  topicId?: string;
 }
 
 /** What a group has committed for one partition. */
@@ -48,7 +50,7 @@ export interface HeldGroup {
 export interface GroupCoordinator {
   /** Takes the group, or the nameless one (''); NON_EMPTY_GROUP while somebody else has it. */
   hold(group: string): Promise<HeldGroup>;
-  /** As GroupAdmin's, and of the nameless group. */
+  /** As GroupAdmin's, with topics' ids, and of the nameless group. */
   offsets(group: string): Promise<GroupOffset[]>;
   /** As GroupAdmin's, with protocol types. */
   list(options?: { after?: string; limit?: number }): Promise<ListedGroup[]>;

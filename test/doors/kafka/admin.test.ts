@@ -121,7 +121,7 @@ describe('DescribeLogDirs (KIP-113)', () => {
       { ...partition, partitionIndex: 1, partitionSize: bytes },
       { ...partition, partitionIndex: 0, partitionSize: 0 },
     ];
-    for (const version of [1, 2, 3, 4]) {
+    for (const version of [1, 2, 3, 4, 5]) {
       const { results, errorCode } = await dirs(version, asked);
       expect(errorCode).toBe(0);
       expect(results).toEqual([
@@ -131,6 +131,7 @@ describe('DescribeLogDirs (KIP-113)', () => {
           topics: [{ name: 'asked-about', partitions: told }],
           totalBytes: -1,
           usableBytes: -1,
+          isCordoned: false,
         },
       ]);
     }

@@ -34,7 +34,7 @@ describe('ApiVersions', () => {
     const client = await connectRaw(port());
     const { apiKeys } = await client.call(apiVersions, 4, { clientSoftwareName: 'test', clientSoftwareVersion: '1' });
     expect(apiKeys.map(({ apiKey }) => apiKey)).toEqual(APIS.map(({ key }) => key));
-    expect(apiKeys.find(({ apiKey }) => apiKey === 0)).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 11 });
+    expect(apiKeys.find(({ apiKey }) => apiKey === 0)).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 13 });
     client.end();
   });
 

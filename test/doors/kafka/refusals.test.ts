@@ -36,14 +36,6 @@ afterAll(async () => {
 const code = (name: KafkaErrorCode) => numberOf(name);
 
 describe('ApiVersions', () => {
-  // By one version of one API it concludes which versions there are of all others, and asks in those.
-  test('does not let kafka-python take this for a broker later than 3.8', async () => {
-    const { apiKeys } = await client.call(apiVersions, 3, { clientSoftwareName: 'test', clientSoftwareVersion: '1' });
-    const highest = new Map(apiKeys.map(({ apiKey, maxVersion }) => [apiKey, maxVersion]));
-    const later = { fetch: [1, 17], listOffsets: [2, 10], produce: [0, 13], describeLogDirs: [35, 5] } as const;
-    for (const [key, version] of Object.values(later)) expect(highest.get(key)).toBeLessThan(version);
-  });
-
   test.each([
     ['', '1'],
     ['-client', '1'],

@@ -1,6 +1,6 @@
 /**
- * DescribeCluster, versions 0 and 1: the gateways, and what may be done to the cluster when that is asked for (KIP-430). One gateway for
- * now. Controllers are no endpoint of their own (KIP-919).
+ * DescribeCluster, versions 0 to 2: the gateways, and what may be done to the cluster when that is asked for (KIP-430). One gateway for
+ * now. Controllers are no endpoint of their own (KIP-919), and none is fenced (KIP-1073).
  */
 import { defineApi } from '../api.ts';
 import { NO_ERROR, numberOf } from '../failures.ts';
@@ -12,9 +12,13 @@ const BROKERS = 1;
 export const describeCluster = defineApi({
   key: 60,
   name: 'DescribeCluster',
-  versions: [0, 1],
+  versions: [0, 2],
   flexible: 0,
-  request: struct({ includeClusterAuthorizedOperations: bool, endpointType: since(1, int8, BROKERS) }),
+  request: struct({
+    includeClusterAuthorizedOperations: bool,
+    endpointType: since(1, int8, BROKERS),
+    includeFencedBrokers: since(2, bool),
+  }),
   response: struct({
     throttleTimeMs: int32,
     errorCode: int16,
@@ -22,7 +26,9 @@ export const describeCluster = defineApi({
     endpointType: since(1, int8, BROKERS),
     clusterId: string,
     controllerId: int32,
-    brokers: array(struct({ brokerId: int32, host: string, port: int32, rack: nullable(string) })),
+    brokers: array(
+      struct({ brokerId: int32, host: string, port: int32, rack: nullable(string), isFenced: since(2, bool) }),
+    ),
     clusterAuthorizedOperations: int32,
   }),
   handle({ endpointType, includeClusterAuthorizedOperations }, { gateway: { log, config }, endpoint }) {

@@ -1,7 +1,7 @@
 /**
- * DescribeLogDirs, versions 1 to 4: how many bytes partitions have, all or some (KIP-113). There are no folders: all is told as if in
- * one, which has the cluster's id for a name, and no size of its own (KIP-827: -1). Nothing lags or is moved. What there is not is left
- * out. From version 5 (KIP-1066) kafka-python would conclude that all APIs are those of Kafka 4.3.
+ * DescribeLogDirs, versions 1 to 5: how many bytes partitions have, all or some (KIP-113). There are no folders: all is told as if in
+ * one, which has the cluster's id for a name, and no size of its own (KIP-827: -1). Nothing lags or is moved, nor is it cordoned (KIP-1066).
+ * What there is not is left out.
  */
 import { VarveError } from '../../../errors.ts';
 import { type Call, defineApi } from '../api.ts';
@@ -15,7 +15,7 @@ const NOT_KNOWN = -1;
 export const describeLogDirs = defineApi({
   key: 35,
   name: 'DescribeLogDirs',
-  versions: [1, 4],
+  versions: [1, 5],
   flexible: 2,
   request: struct({ topics: nullable(array(struct({ topic: string, partitions: array(int32) }))) }),
   response: struct({
@@ -35,6 +35,7 @@ export const describeLogDirs = defineApi({
         ),
         totalBytes: since(4, int64, NOT_KNOWN),
         usableBytes: since(4, int64, NOT_KNOWN),
+        isCordoned: since(5, bool),
       }),
     ),
   }),

@@ -1,7 +1,8 @@
 /**
- * Fetch, versions 4 to 12: record batches as they lie, with long polls.
+ * Fetch, versions 4 to 18: record batches as they lie, with long polls.
  *
- * Topic ids instead of names begin with version 13, which is not served. Fetch sessions (KIP-227) are declined: every answer is
+ * Topics go by id instead of name since version 13 (KIP-516): one that was deleted is UNKNOWN_TOPIC_ID, whatever has its name now. What
+ * replicas say of themselves (KIP-903, KIP-858, KIP-1166) is not looked at: there are none. Fetch sessions (KIP-227) are declined: every answer is
  * whole and names session 0, which tells clients to send whole requests. A fetch offset inside a batch gets the whole batch. One
  * batch at least is answered however small the limits are (KIP-74). Readers of committed records see all there is up to the last
  * stable offset, which is the high watermark as long as there are no transactions. No replica other than the leader is ever
@@ -9,7 +10,7 @@
  */
 import { VarveError } from '../../../errors.ts';
 import type { Wanted } from '../../../log/event-log.ts';
-import { defineApi } from '../api.ts';
+import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
 import {
   array,
@@ -24,9 +25,12 @@ import {
   string,
   struct,
   tagged,
+  until,
+  uuid,
 } from '../protocol/schema.ts';
 import { LEADER_EPOCH } from '../topics.ts';
 
+const FIRST_WITH_IDS = 13;
 const NO_SESSION = 0;
 const READ_COMMITTED = 1;
 /** Bytes of one answer, which a client may hold as long as it likes to; and what is left of that when all hold a lot. */
@@ -39,7 +43,8 @@ const snapshot = struct({ endOffset: since(0, int64, -1), epoch: since(0, int32,
 
 const request = struct({
   clusterId: tagged(0, 12, nullable(string), null),
-  replicaId: int32,
+  replicaState: tagged(1, 15, struct({ replicaId: since(15, int32, -1), replicaEpoch: since(15, int64, -1) })),
+  replicaId: until(14, int32, -1),
   maxWaitMs: int32,
   minBytes: int32,
   maxBytes: int32,
@@ -48,7 +53,8 @@ const request = struct({
   sessionEpoch: since(7, int32, -1),
   topics: array(
     struct({
-      topic: string,
+      topic: until(12, string),
+      topicId: since(13, uuid),
       partitions: array(
         struct({
           partition: int32,
@@ -57,18 +63,23 @@ const request = struct({
           lastFetchedEpoch: since(12, int32, -1),
           logStartOffset: since(5, int64, -1),
           partitionMaxBytes: int32,
+          replicaDirectoryId: tagged(0, 17, uuid),
+          highWatermark: tagged(1, 18, int64, 2 ** 63),
         }),
       ),
     }),
   ),
-  forgottenTopicsData: since(7, array(struct({ topic: string, partitions: array(int32) }))),
+  forgottenTopicsData: since(
+    7,
+    array(struct({ topic: since(7, until(12, string)), topicId: since(13, uuid), partitions: array(int32) })),
+  ),
   rackId: since(11, string),
 });
 
 export const fetch = defineApi({
   key: 1,
   name: 'Fetch',
-  versions: [4, 12],
+  versions: [4, 18],
   flexible: 12,
   waits: true,
   request,
@@ -78,7 +89,8 @@ export const fetch = defineApi({
     sessionId: since(7, int32),
     responses: array(
       struct({
-        topic: string,
+        topic: until(12, string),
+        topicId: since(13, uuid),
         partitions: array(
           struct({
             partitionIndex: int32,
@@ -96,27 +108,31 @@ export const fetch = defineApi({
         ),
       }),
     ),
+    nodeEndpoints: tagged(0, 16, array(struct({ nodeId: int32, host: string, port: int32, rack: nullable(string) }))),
   }),
   async handle(asked, call) {
     const { log, answers } = call.gateway;
     if (asked.sessionId !== NO_SESSION) {
       return { errorCode: numberOf('FETCH_SESSION_ID_NOT_FOUND'), sessionId: NO_SESSION, responses: [] };
     }
-    const { wanted, slots } = partitionsOf(asked);
+    const names = await namesOf(asked, call);
+    const { wanted, slots } = partitionsOf(asked, names);
     // From then on it is the connection that counts what the client has not taken.
     const memory = answers.open(LEAST_BYTES);
     const fetched = await log
       .fetchAll(wanted, {
         maxBytes: Math.min(Math.max(asked.maxBytes, 0), ANSWER_BYTES),
         minBytes: asked.minBytes,
-        wait: Math.max(asked.maxWaitMs, 0),
+        // What fails is told at once.
+        wait: wanted.length < slots.size ? 0 : Math.max(asked.maxWaitMs, 0),
         memory,
         signal: call.signal,
       })
       .finally(() => memory.close());
     const abortedTransactions = asked.isolationLevel === READ_COMMITTED ? [] : null;
-    const responses = asked.topics.map(({ topic, partitions }) => ({
+    const responses = asked.topics.map(({ topic, topicId, partitions }) => ({
       topic,
+      topicId,
       partitions: partitions.map((partition) => {
         const partitionIndex = partition.partition;
         const slot = slots.get(partition)!;
@@ -143,19 +159,29 @@ export const fetch = defineApi({
 type Asked = ReadOf<typeof request>;
 type AskedPartition = Asked['topics'][number]['partitions'][number];
 
+/** By id; undefined in versions that name topics by their names. */
+function namesOf({ topics }: Asked, { version, gateway }: Call) {
+  return version < FIRST_WITH_IDS ? undefined : gateway.topicNames.of(topics.map(({ topicId }) => topicId));
+}
+
 /** What the log is asked for; what is wrong by itself has its error already. */
-function partitionsOf({ topics }: Asked) {
+function partitionsOf({ topics }: Asked, names: ReadonlyMap<string, string> | undefined) {
   const wanted: Wanted[] = [];
   const slots = new Map<AskedPartition, number | { errorCode: number }>();
-  for (const { topic, partitions } of topics) {
+  for (const { topic, topicId, partitions } of topics) {
+    const named = names ? { topic: names.get(topicId), topicId } : { topic };
     for (const one of partitions) {
+      if (named.topic === undefined) {
+        slots.set(one, { errorCode: numberOf('UNKNOWN_TOPIC_ID') });
+        continue;
+      }
       if (one.currentLeaderEpoch > LEADER_EPOCH) {
         slots.set(one, { errorCode: numberOf('UNKNOWN_LEADER_EPOCH') });
         continue;
       }
       slots.set(one, wanted.length);
       const { partition, fetchOffset: offset, partitionMaxBytes: maxBytes } = one;
-      wanted.push({ topic, partition, offset, maxBytes });
+      wanted.push({ ...named, topic: named.topic, partition, offset, maxBytes });
     }
   }
   return { wanted, slots };

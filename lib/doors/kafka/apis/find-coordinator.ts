@@ -1,6 +1,6 @@
 /**
- * FindCoordinator, versions 0 to 4: who coordinates a group. Here that is this gateway, for all groups; several keys at once since
- * version 4 (KIP-699). Transactions have no coordinator yet: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take for final;
+ * FindCoordinator, versions 0 to 6: who coordinates a group. Here that is this gateway, for all groups; several keys at once since
+ * version 4 (KIP-699). Share groups (version 6, KIP-932) are INVALID_REQUEST, as where Kafka has none. Transactions have no coordinator yet: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take for final;
  * after anything else librdkafka would ask for as long as its application waits.
  */
 import { type Call, defineApi } from '../api.ts';
@@ -13,7 +13,7 @@ const TRANSACTION = 1;
 export const findCoordinator = defineApi({
   key: 10,
   name: 'FindCoordinator',
-  versions: [0, 4],
+  versions: [0, 6],
   flexible: 3,
   request: struct({
     key: until(3, string),

@@ -1,5 +1,5 @@
 /**
- * InitProducerId, versions 0 to 4: an id for an idempotent producer.
+ * InitProducerId, versions 0 to 5: an id for an idempotent producer.
  *
  * Whoever asks without a transactional id gets a new producer id at epoch 0, whatever id and epoch it names (KIP-360): Kafka does the
  * same. Transactional ids are refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take for final: there are no
@@ -12,7 +12,7 @@ import { int16, int32, int64, nullable, since, string, struct } from '../protoco
 export const initProducerId = defineApi({
   key: 22,
   name: 'InitProducerId',
-  versions: [0, 4],
+  versions: [0, 5],
   flexible: 2,
   request: struct({
     transactionalId: nullable(string),

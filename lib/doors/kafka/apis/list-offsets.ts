@@ -1,9 +1,10 @@
 /**
- * ListOffsets, versions 1 to 7: the first and the next offset of a partition, and the first at or after a time.
+ * ListOffsets, versions 1 to 11: the first and the next offset of a partition, and the first at or after a time.
  *
  * Special times: -1 the next offset (for readers of committed records the last stable one, which is the same), -2 the log
- * start, -3 the first record with the highest timestamp (KIP-734, version 7 on). Those of tiered storage (-4, -5) begin with
- * versions 8 and 9: they are refused with UNSUPPORTED_VERSION, like -3 before its time. A partition that is named twice is
+ * start, -3 the first record with the highest timestamp (KIP-734). Where Kafka has tiered storage -4 is the first offset that is not only
+ * there (KIP-405), -5 the last that is there (KIP-1005), -6 the first that is not yet (KIP-1023): here as on a topic without it, the log
+ * start and none. Each before the version that brought it is refused with UNSUPPORTED_VERSION. A partition that is named twice is
  * refused with INVALID_REQUEST. Leader epochs are 0.
  */
 import { type Call, defineApi } from '../api.ts';
@@ -15,13 +16,21 @@ import { LEADER_EPOCH } from '../topics.ts';
 const LATEST = -1;
 const EARLIEST = -2;
 const MAX_TIMESTAMP = -3;
-const FIRST_WITH_MAX_TIMESTAMP = 7;
+const EARLIEST_LOCAL = -4;
+/** The lowest special time of versions, from the first version on that has it. */
+const LOWEST_TIMES = [
+  { version: 11, time: -6 },
+  { version: 9, time: -5 },
+  { version: 8, time: EARLIEST_LOCAL },
+  { version: 7, time: MAX_TIMESTAMP },
+  { version: 1, time: EARLIEST },
+];
 const NONE = { timestamp: -1, offset: -1, leaderEpoch: -1 };
 
 export const listOffsets = defineApi({
   key: 2,
   name: 'ListOffsets',
-  versions: [1, 7],
+  versions: [1, 11],
   flexible: 6,
   request: struct({
     replicaId: int32,
@@ -32,6 +41,7 @@ export const listOffsets = defineApi({
         partitions: array(struct({ partitionIndex: int32, currentLeaderEpoch: since(4, int32, -1), timestamp: int64 })),
       }),
     ),
+    timeoutMs: since(10, int32),
   }),
   response: struct({
     throttleTimeMs: since(2, int32),
@@ -51,7 +61,7 @@ export const listOffsets = defineApi({
     ),
   }),
   async handle(request, call) {
-    const oldest = call.version < FIRST_WITH_MAX_TIMESTAMP ? EARLIEST : MAX_TIMESTAMP;
+    const lowest = LOWEST_TIMES.find(({ version }) => call.version >= version)!.time;
     const twice = repeatedIn(
       request.topics.flatMap(({ name, partitions }) => partitions.map((one) => `${one.partitionIndex}@${name}`)),
     );
@@ -60,7 +70,7 @@ export const listOffsets = defineApi({
       partitions: await fewAtOnce(partitions, async ({ partitionIndex, currentLeaderEpoch, timestamp }) => {
         const refuse = (code: KafkaErrorCode) => ({ partitionIndex, errorCode: numberOf(code), ...NONE });
         if (twice.has(`${partitionIndex}@${name}`)) return refuse('INVALID_REQUEST');
-        if (timestamp < oldest) return refuse('UNSUPPORTED_VERSION');
+        if (timestamp < lowest) return refuse('UNSUPPORTED_VERSION');
         if (currentLeaderEpoch > LEADER_EPOCH) return refuse('UNKNOWN_LEADER_EPOCH');
         try {
           return { partitionIndex, errorCode: NO_ERROR, ...(await find(call, name, partitionIndex, timestamp)) };
@@ -74,8 +84,9 @@ export const listOffsets = defineApi({
 });
 
 async function find({ gateway: { log } }: Call, topic: string, partition: number, timestamp: number) {
-  if (timestamp === LATEST || timestamp === EARLIEST) {
+  if (timestamp === LATEST || timestamp === EARLIEST || timestamp <= EARLIEST_LOCAL) {
     const { earliest, latest } = await log.offsets(topic, partition);
+    if (timestamp < EARLIEST_LOCAL) return NONE;
     return { timestamp: -1, offset: timestamp === LATEST ? latest : earliest, leaderEpoch: LEADER_EPOCH };
   }
   const found =

@@ -1,5 +1,5 @@
 /**
- * Metadata, versions 0 to 12: topics, their partitions, and who serves them.
+ * Metadata, versions 0 to 13: topics, their partitions, and who serves them.
  *
  * One gateway leads all partitions: any gateway can serve any of them, the leader is where a partition's clients meet.
  * Topics are created when they are asked for, unless the request (KIP-204) or `auto.create.topics.enable` forbids it, and can be
@@ -31,7 +31,7 @@ import { allTopics, LEADER_EPOCH, type TopicSummary, topicsById } from '../topic
 export const metadata = defineApi({
   key: 3,
   name: 'Metadata',
-  versions: [0, 12],
+  versions: [0, 13],
   flexible: 9,
   request: struct({
     topics: nullable(array(struct({ topicId: since(10, uuid), name: nullable(string, 10) })), 1),
@@ -65,6 +65,7 @@ export const metadata = defineApi({
       }),
     ),
     clusterAuthorizedOperations: since(8, until(10, int32), NOT_TOLD),
+    errorCode: since(13, int16),
   }),
   async handle(request, call) {
     const { topics, allowAutoTopicCreation } = request;
@@ -140,6 +141,7 @@ function failed(errorCode: number, name: string | null, topicId: string) {
 
 function partitionsOf({ gateway }: Call, { name, id, partitions }: TopicSummary) {
   const nodes = [gateway.config.nodeId];
+  gateway.topicNames.learn({ id, name });
   return {
     errorCode: NO_ERROR,
     name,

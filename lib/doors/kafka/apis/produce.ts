@@ -1,27 +1,42 @@
 /**
- * Produce, versions 0 to 11: record batches, appended as they come.
+ * Produce, versions 0 to 13: record batches, appended as they come.
  *
  * Versions 0 to 2 are advertised because older librdkafka otherwise sends nothing compressed; like all others they must
  * carry batches of format 2. An answer means that the records are durable whatever `acks` asks for; 0 gets no answer. One batch a
  * partition, as Kafka wants it since version 3, checked to its last record as Kafka's LogValidator does. Idempotent producers:
  * KIP-98, KIP-360. Which records are to blame when a batch is refused: KIP-467. New leaders (KIP-951) are never told, as leaders do
- * not move. Transactional batches are refused: INVALID_RECORD.
+ * not move. Topics go by id instead of name since version 13 (KIP-516): one that was deleted is UNKNOWN_TOPIC_ID, whatever has its name
+ * now. Transactional batches are refused: INVALID_RECORD.
  */
 import { VarveError } from '../../../errors.ts';
 import { readHeader, splitBatches } from '../../../format/records/batch.ts';
 import { type Call, defineApi } from '../api.ts';
-import { failure, NO_ERROR, numberOf } from '../failures.ts';
-import { array, int16, int32, int64, nullable, records, since, string, struct, tagged } from '../protocol/schema.ts';
+import { failure, type KafkaErrorCode, NO_ERROR, numberOf } from '../failures.ts';
+import {
+  array,
+  int16,
+  int32,
+  int64,
+  nullable,
+  records,
+  since,
+  string,
+  struct,
+  tagged,
+  until,
+  uuid,
+} from '../protocol/schema.ts';
 
 const NO_ACKS = 0;
 const KNOWN_ACKS = [-1, 0, 1];
 const MAX_TIMEOUT_MS = 300_000;
 const FIRST_WITH_ZSTD = 7;
+const FIRST_WITH_IDS = 13;
 
 export const produce = defineApi({
   key: 0,
   name: 'Produce',
-  versions: [0, 11],
+  versions: [0, 13],
   flexible: 9,
   pipelined: true,
   request: struct({
@@ -29,13 +44,18 @@ export const produce = defineApi({
     acks: int16,
     timeoutMs: int32,
     topicData: array(
-      struct({ name: string, partitionData: array(struct({ index: int32, records: nullable(records) })) }),
+      struct({
+        name: until(12, string),
+        topicId: since(13, uuid),
+        partitionData: array(struct({ index: int32, records: nullable(records) })),
+      }),
     ),
   }),
   response: struct({
     responses: array(
       struct({
-        name: string,
+        name: until(12, string),
+        topicId: since(13, uuid),
         partitionResponses: array(
           struct({
             index: int32,
@@ -58,16 +78,16 @@ export const produce = defineApi({
   }),
   async handle({ acks, timeoutMs, topicData }, call) {
     const responses = await Promise.all(
-      topicData.map(async ({ name, partitionData }) => ({
-        name,
-        partitionResponses: await Promise.all(
-          partitionData.map(({ index, records }) =>
-            KNOWN_ACKS.includes(acks)
-              ? append(call, name, index, records, timeoutMs)
-              : { index, errorCode: numberOf('INVALID_REQUIRED_ACKS'), baseOffset: -1 },
-          ),
-        ),
-      })),
+      topicData.map(async ({ name, topicId, partitionData }) => {
+        const to = call.version < FIRST_WITH_IDS ? { topic: name } : await topicOf(topicId, call);
+        const partitionResponses = await Promise.all(
+          partitionData.map(({ index, records }) => {
+            if (!KNOWN_ACKS.includes(acks)) return refused(index, 'INVALID_REQUIRED_ACKS');
+            return to ? append(call, { ...to, index }, records, timeoutMs) : refused(index, 'UNKNOWN_TOPIC_ID');
+          }),
+        );
+        return { name, topicId, partitionResponses };
+      }),
     );
     if (acks !== NO_ACKS) return { responses };
     const failed = responses.some((topic) => topic.partitionResponses.some(({ errorCode }) => errorCode !== NO_ERROR));
@@ -77,10 +97,19 @@ export const produce = defineApi({
   },
 });
 
+/** Asked for each topic by itself, known or not: so a topic's requests go on in the order in which they came. */
+async function topicOf(topicId: string, { gateway }: Call) {
+  const topic = (await gateway.topicNames.of([topicId])).get(topicId);
+  return topic === undefined ? undefined : { topic, topicId };
+}
+
+function refused(index: number, code: KafkaErrorCode) {
+  return { index, errorCode: numberOf(code), baseOffset: -1 };
+}
+
 async function append(
   { gateway, version }: Call,
-  topic: string,
-  index: number,
+  { topic, index, ...id }: { topic: string; topicId?: string; index: number },
   set: Uint8Array | null,
   timeoutMs: number,
 ) {
@@ -89,6 +118,7 @@ async function append(
     const timeout = Math.min(Math.max(timeoutMs, 1), MAX_TIMEOUT_MS);
     const { offset, timestamp, stamped, logStart } = await log.appendBatch(topic, index, onlyBatch(set, version), {
       timeout,
+      ...id,
     });
     const logAppendTimeMs = stamped ? timestamp : -1;
     return { index, errorCode: NO_ERROR, baseOffset: offset, logAppendTimeMs, logStartOffset: logStart };
