@@ -8,7 +8,7 @@ const ASSIGNORS = { roundrobin: roundRobinAssigner, 'cooperative-sticky': cooper
 const connection = (bootstrap: string) => ({
   clientId: 'platformatic',
   bootstrapBrokers: [bootstrap],
-  retries: 100,
+  retries: 500,
   retryDelay: 200,
 });
 
