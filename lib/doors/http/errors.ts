@@ -69,6 +69,7 @@ const PROBLEMS = {
   NO_SUCH_PARTITION: { status: 404, error_code: 40402, code: 'UNKNOWN_TOPIC_OR_PARTITION' },
   NO_SUCH_RESOURCE: { status: 404, error_code: 404, code: 'INVALID_REQUEST' },
   METHOD_NOT_ALLOWED: { status: 405, error_code: 405, code: 'INVALID_REQUEST' },
+  NOT_ACCEPTABLE: { status: 406, error_code: 406, code: 'INVALID_REQUEST' },
   FORMAT_MISMATCH: { status: 406, error_code: 40601, code: 'INVALID_REQUEST' },
   BODY_TOO_SLOW: { status: 408, error_code: 408, code: 'REQUEST_TIMED_OUT' },
   BODY_TOO_LARGE: { status: 413, error_code: 41302, code: 'MESSAGE_TOO_LARGE' },

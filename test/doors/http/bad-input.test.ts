@@ -57,6 +57,8 @@ const rows: Row[] = [
   ['unknown group', ['GET', '/api/groups/none/offsets'], 404, 40405, 'GROUP_ID_NOT_FOUND'],
   ['unknown address', ['GET', '/api/nothing'], 404, 404],
   ['wrong method', ['PUT', '/api/topics'], 405, 405],
+  ['an Accept that takes no JSON, v2', ['GET', '/brokers', undefined, { accept: 'text/html' }], 406, 406],
+  ['an Accept of no kind, v2', ['GET', '/topics', undefined, { accept: 'foo/*, */baz;q=0.5' }], 406, 406],
   ['malformed JSON', ['POST', produce, '{"records":['], 400, 400, 'INVALID_REQUEST'],
   ['malformed JSON, v2', ['POST', '/topics/known', '{"records":', V2_JSON], 400, 400],
   ['malformed JSON, v3', () => ['POST', `${v3}/topics/known/records`, '{"value":'], 400, 400],

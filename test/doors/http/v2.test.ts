@@ -110,6 +110,16 @@ describe('REST Proxy v2', () => {
     expect((await door.ask('DELETE', '/topics/slashed/')).status).toBe(405);
   });
 
+  test.each([
+    'application/json',
+    'application/vnd.kafka+json',
+    'application/vnd.kafka.v2+json, text/html',
+    'text/html, */*; q=0.1',
+    JSON_TYPE,
+  ])('Accept: %s takes what there is', async (accept) => {
+    expect((await door.ask('GET', '/brokers/', undefined, { accept })).status).toBe(200);
+  });
+
   test('what names a schema is taken, and without a registry says nothing', async () => {
     await door.log.topics.create('schemaless');
     const body = { records: [{ value: base64('v') }], key_schema: null, value_schema: '"string"', value_schema_id: 1 };

@@ -13,6 +13,7 @@ import { bindingsOf, type Door } from '../door.ts';
 import { HttpProblem } from '../errors.ts';
 import { check, parseJson } from '../parse.ts';
 import { endings, linked } from '../read.ts';
+import { acceptedTypes } from './accept.ts';
 import { instanceOptions } from './consumer-config.ts';
 import { EMBEDDED_TYPES, type Embedded, embeddedRecord } from './embedded.ts';
 
@@ -224,6 +225,5 @@ function atMost(c: Context, name: string, most: number): number | undefined {
 }
 
 function isAccepted(c: Context, type: string): boolean {
-  const types = (c.req.header('accept') ?? '*/*').split(',').map((one) => one.split(';')[0]!.trim().toLowerCase());
-  return types.some((one) => ['*/*', 'application/*', type, ...GENERIC_TYPES].includes(one));
+  return acceptedTypes(c).some((one) => ['*/*', 'application/*', type, ...GENERIC_TYPES].includes(one));
 }

@@ -9,6 +9,7 @@ import type { TopicDescription } from '../../../log/topics.ts';
 import { json } from '../answers.ts';
 import type { Door } from '../door.ts';
 import { partitionOf } from '../params.ts';
+import { onlyIfAccepted } from './accept.ts';
 import { consumers } from './consumers.ts';
 import { produce } from './produce.ts';
 import { fetchRecords } from './records.ts';
@@ -25,6 +26,8 @@ export function v2(door: Door): Hono {
     replicas: [{ broker: brokerId, leader: true, in_sync: true }],
   });
   const partitions = (topic: TopicDescription) => Array.from({ length: topic.partitions }, (_, id) => partition(id));
+
+  for (const path of ['/brokers', '/topics/*', '/consumers/*']) app.use(path, onlyIfAccepted);
 
   app.get('/brokers', (c) => json(c, { brokers: [brokerId] }, 200, 'v2'));
 
