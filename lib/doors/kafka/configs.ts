@@ -5,7 +5,7 @@ import { failure, NO_ERROR } from './failures.ts';
 import { fewAtOnce, repeatedIn } from './parts.ts';
 
 /** What a configuration can belong to, by Kafka's numbers. */
-export const RESOURCE = { topic: 2, broker: 4, logger: 8, group: 32 } as const;
+export const RESOURCE = { topic: 2, broker: 4, logger: 8, clientMetrics: 16, group: 32 } as const;
 
 /** What a value can come from, by Kafka's numbers. */
 export const CONFIG_SOURCE = { topic: 1, broker: 4, standard: 5 } as const;

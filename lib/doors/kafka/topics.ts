@@ -11,6 +11,9 @@ export interface TopicSummary {
   partitions: number;
 }
 
+/** There are no folders: all is told as if in one, which has the cluster's id for a name. */
+export const logDirOf = (log: EventLog) => `/${log.clusterId}`;
+
 const PAGE = 1_000;
 
 export async function allTopics(log: EventLog): Promise<TopicSummary[]> {

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alterClientQuotas } from '../../../lib/doors/kafka/apis/alter-client-quotas.ts';
 import { alterPartitionReassignments } from '../../../lib/doors/kafka/apis/alter-partition-reassignments.ts';
+import { alterReplicaLogDirs } from '../../../lib/doors/kafka/apis/alter-replica-log-dirs.ts';
+import { describeClientQuotas } from '../../../lib/doors/kafka/apis/describe-client-quotas.ts';
 import { describeCluster } from '../../../lib/doors/kafka/apis/describe-cluster.ts';
 import { describeGroups } from '../../../lib/doors/kafka/apis/describe-groups.ts';
 import { describeLogDirs } from '../../../lib/doors/kafka/apis/describe-log-dirs.ts';
@@ -162,5 +165,83 @@ describe('ListConfigResources (KIP-1142)', () => {
   test('refuses a type that nobody knows', async () => {
     const answer = await client.call(listConfigResources, 1, { resourceTypes: [2, 3] });
     expect(answer).toMatchObject({ errorCode: numberOf('UNSUPPORTED_VERSION'), configResources: [] });
+  });
+});
+
+describe('AlterReplicaLogDirs (KIP-113)', () => {
+  test('moves partitions to where they are, and nowhere else', async () => {
+    const topics = [{ name: 'asked-about', partitions: [0, 2] }];
+    const { results } = await client.call(alterReplicaLogDirs, 2, {
+      dirs: [
+        { path: `/${gateway.log.clusterId}`, topics },
+        { path: '/elsewhere', topics },
+      ],
+    });
+    const absent = numberOf('LOG_DIR_NOT_FOUND');
+    expect(results.map(({ partitions }) => partitions.map(({ errorCode }) => errorCode))).toEqual([
+      [0, UNKNOWN],
+      [absent, absent],
+    ]);
+  });
+});
+
+describe('quotas (KIP-546)', () => {
+  const EXACT = 0;
+  const describeQuotas = async (components: { entityType: string; matchType: number; match: string | null }[]) =>
+    client.call(describeClientQuotas, 1, { components, strict: true });
+
+  test('nobody has', async () => {
+    const filter = [{ entityType: 'user', matchType: EXACT, match: 'alice' }];
+    expect(await describeQuotas(filter)).toMatchObject({ errorCode: 0, entries: [] });
+    expect(await describeQuotas([])).toMatchObject({ errorCode: 0, entries: [] });
+  });
+
+  test.each([
+    ['an empty type', 'INVALID_REQUEST', [{ entityType: '', matchType: EXACT, match: 'a' }]],
+    ['a type that nobody knows', 'UNSUPPORTED_VERSION', [{ entityType: 'planet', matchType: EXACT, match: 'a' }]],
+    ['an exact match of nothing', 'INVALID_REQUEST', [{ entityType: 'user', matchType: EXACT, match: null }]],
+    ['the default with a name', 'INVALID_REQUEST', [{ entityType: 'user', matchType: 1, match: 'a' }]],
+    ['a match that nobody knows', 'INVALID_REQUEST', [{ entityType: 'user', matchType: 3, match: null }]],
+    [
+      'a type that is named twice',
+      'INVALID_REQUEST',
+      ['a', 'b'].map((match) => ({ entityType: 'user', matchType: EXACT, match })),
+    ],
+    [
+      'an address beside a user',
+      'INVALID_REQUEST',
+      ['ip', 'user'].map((entityType) => ({ entityType, matchType: 2, match: null })),
+    ],
+  ] as const)('are not looked for by %s', async (_, code, filter) => {
+    expect(await describeQuotas([...filter])).toMatchObject({ errorCode: numberOf(code), entries: null });
+  });
+
+  test('can be removed, and not set', async () => {
+    const alter = (types: string[], remove: boolean) => ({
+      entity: types.map((entityType) => ({ entityType, entityName: 'a' })),
+      ops: [{ key: 'producer_byte_rate', value: 1.5, remove }],
+    });
+    const { entries } = await client.call(alterClientQuotas, 1, {
+      entries: [
+        alter(['user', 'client-id'], true),
+        alter(['client-id'], false),
+        alter([], true),
+        alter(['ip', 'user'], true),
+        alter(['planet'], true),
+      ],
+      validateOnly: false,
+    });
+    const invalid = numberOf('INVALID_REQUEST');
+    expect(entries.map(({ errorCode }) => errorCode)).toEqual([
+      0,
+      numberOf('POLICY_VIOLATION'),
+      invalid,
+      invalid,
+      invalid,
+    ]);
+    expect(entries[0]!.entity).toEqual([
+      { entityType: 'user', entityName: 'a' },
+      { entityType: 'client-id', entityName: 'a' },
+    ]);
   });
 });

@@ -1,8 +1,8 @@
 /**
  * DescribeConfigs, versions 1 to 4: the configuration of topics and of this gateway, with defaults, synonyms and documentation
  * (KIP-226, KIP-569). No keys, or an empty list of them, asks for all. Synonyms are told in the order in which they hold: a topic's
- * own value, the gateway's, Kafka's. Where clients are told to come, as the gateway sees it, is its advertised listener. Loggers (KIP-412) and clients' metrics (KIP-714) have no
- * configuration here, groups (KIP-848) an empty one.
+ * own value, the gateway's, Kafka's. Where clients are told to come, as the gateway sees it, is its advertised listener. Loggers (KIP-412) have no
+ * configuration here, clients' metrics (KIP-714) and groups (KIP-848) an empty one.
  */
 import { VarveError } from '../../../errors.ts';
 import { brokerConfigEntries } from '../../../log/broker-config.ts';
@@ -94,6 +94,7 @@ async function entriesOf({ gateway: { log, config }, endpoint }: Call, type: num
       const entries = name === '' ? [] : [advertised(endpoint), ...brokerConfigEntries(config)];
       return { entries, own: CONFIG_SOURCE.broker };
     }
+    case RESOURCE.clientMetrics:
     case RESOURCE.group:
       return { entries: [], own: CONFIG_SOURCE.standard };
     default:

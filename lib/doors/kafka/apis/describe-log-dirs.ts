@@ -8,7 +8,7 @@ import { type Call, defineApi } from '../api.ts';
 import { failureCode, NO_ERROR } from '../failures.ts';
 import { distinctPartitions, fewAtOnce } from '../parts.ts';
 import { array, bool, int16, int32, int64, nullable, since, string, struct } from '../protocol/schema.ts';
-import { allTopics } from '../topics.ts';
+import { allTopics, logDirOf } from '../topics.ts';
 
 const NOT_KNOWN = -1;
 
@@ -41,7 +41,7 @@ export const describeLogDirs = defineApi({
   }),
   async handle({ topics }, call) {
     const dir = {
-      logDir: `/${call.gateway.log.clusterId}`,
+      logDir: logDirOf(call.gateway.log),
       totalBytes: NOT_KNOWN,
       usableBytes: NOT_KNOWN,
     };

@@ -8,8 +8,13 @@ import { failureCode, NO_ERROR, numberOf } from '../failures.ts';
 import { array, int8, int16, int32, since, string, struct } from '../protocol/schema.ts';
 import { allTopics } from '../topics.ts';
 
-const METRICS = 16;
-const KNOWN: readonly number[] = [RESOURCE.topic, RESOURCE.broker, RESOURCE.logger, METRICS, RESOURCE.group];
+const KNOWN: readonly number[] = [
+  RESOURCE.topic,
+  RESOURCE.broker,
+  RESOURCE.logger,
+  RESOURCE.clientMetrics,
+  RESOURCE.group,
+];
 
 export const listConfigResources = defineApi({
   key: 74,
@@ -20,10 +25,10 @@ export const listConfigResources = defineApi({
   response: struct({
     throttleTimeMs: int32,
     errorCode: int16,
-    configResources: array(struct({ resourceName: string, resourceType: since(1, int8, METRICS) })),
+    configResources: array(struct({ resourceName: string, resourceType: since(1, int8, RESOURCE.clientMetrics) })),
   }),
   async handle({ resourceTypes }, { gateway: { log, config }, version }) {
-    const asked = version === 0 ? [METRICS] : resourceTypes;
+    const asked = version === 0 ? [RESOURCE.clientMetrics] : resourceTypes;
     if (!asked.every((type) => KNOWN.includes(type))) {
       return { throttleTimeMs: 0, errorCode: numberOf('UNSUPPORTED_VERSION'), configResources: [] };
     }

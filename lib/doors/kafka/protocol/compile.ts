@@ -5,6 +5,7 @@ import {
   readBytes,
   readCompactLength,
   readElements,
+  readFloat64,
   readInt8,
   readInt16,
   readInt32,
@@ -20,6 +21,7 @@ import {
   writeBool,
   writeBytes,
   writeCompactLength,
+  writeFloat64,
   writeInt8,
   writeInt16,
   writeInt32,
@@ -76,6 +78,7 @@ const FIXED: Readonly<Record<Exclude<PrimitiveName, 'string' | 'bytes' | 'record
   int16: { read: readInt16, write: writeInt16 as Codec['write'] },
   int32: { read: readInt32, write: writeInt32 as Codec['write'] },
   int64: { read: readInt64, write: writeInt64 as Codec['write'] },
+  float64: { read: readFloat64, write: writeFloat64 as Codec['write'] },
   uuid: { read: readUuid, write: writeUuid as Codec['write'] },
 };
 

@@ -54,6 +54,11 @@ export function readInt64(input: Input): number {
   return input.bytes.readInt32BE(at) * 2 ** 32 + input.bytes.readUInt32BE(at + 4);
 }
 
+export function readFloat64(input: Input): number {
+  const at = take(input, 8);
+  return input.bytes.readDoubleBE(at);
+}
+
 export function readUnsignedVarint(input: Input): number {
   let value = 0;
   for (let shift = 0; shift <= 28; shift += 7) {

@@ -66,6 +66,11 @@ export function writeInt32(out: Output, value: number): void {
   out.bytes.writeInt32BE(value, at);
 }
 
+export function writeFloat64(out: Output, value: number): void {
+  const at = reserve(out, 8);
+  out.bytes.writeDoubleBE(value, at);
+}
+
 /** `value` is a safe integer. */
 export function writeInt64(out: Output, value: number): void {
   const at = reserve(out, 8);

@@ -8,7 +8,17 @@
  *     })
  */
 
-export type PrimitiveName = 'bool' | 'int8' | 'int16' | 'int32' | 'int64' | 'uuid' | 'string' | 'bytes' | 'records';
+export type PrimitiveName =
+  | 'bool'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'float64'
+  | 'uuid'
+  | 'string'
+  | 'bytes'
+  | 'records';
 
 export type Node =
   | { readonly kind: 'primitive'; readonly name: PrimitiveName }
@@ -51,6 +61,7 @@ export const int16 = primitive<number>('int16');
 export const int32 = primitive<number>('int32');
 /** A number: beyond safe integers what is read is not exact, and never looks safe. */
 export const int64 = primitive<number>('int64');
+export const float64 = primitive<number>('float64');
 /** With dashes. */
 export const uuid = primitive<string>('uuid');
 export const string = primitive<string>('string');
@@ -118,6 +129,7 @@ const ZERO: Readonly<Record<PrimitiveName, unknown>> = {
   int16: 0,
   int32: 0,
   int64: 0,
+  float64: 0,
   uuid: NO_UUID,
   string: '',
   bytes: NOTHING,

@@ -94,6 +94,7 @@ const ARBITRARY: Record<string, fc.Arbitrary<Value>> = {
   int16: fc.integer({ min: -32_768, max: 32_767 }),
   int32: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
   int64: fc.maxSafeInteger(),
+  float64: fc.double(),
   uuid: fc.uuid(),
   string: strings,
   bytes: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
@@ -149,6 +150,11 @@ function encodeOne(field: OfficialField, type: string, value: Value, context: Co
     case 'int64': {
       const bytes = Buffer.alloc(8);
       bytes.writeBigInt64BE(BigInt(value as number));
+      return bytes;
+    }
+    case 'float64': {
+      const bytes = Buffer.alloc(8);
+      bytes.writeDoubleBE(value as number);
       return bytes;
     }
     case 'uuid':
@@ -235,6 +241,8 @@ function decodeOne(field: OfficialField, type: string, cursor: Cursor, context: 
       return take(cursor, 4).readInt32BE();
     case 'int64':
       return Number(take(cursor, 8).readBigInt64BE());
+    case 'float64':
+      return take(cursor, 8).readDoubleBE();
     case 'uuid':
       return take(cursor, 16)
         .toString('hex')
