@@ -23,6 +23,7 @@ const PATHS = {
     'POST/api/topics/*/records',
     'POST/topics/*',
     `POST${V3}/topics/*/records`,
+    `POST${V3}/topics/*/records:batch`,
   ],
   consume: [
     'GET/api/*',
@@ -67,6 +68,7 @@ const PATHS = {
     `POST/topics/${topic}`,
     `POST/topics/${topic}/partitions/*`,
     `POST${V3}/topics/${topic}/records`,
+    `POST${V3}/topics/${topic}/records:batch`,
   ],
   consumeTopic: (topic: string) => [
     'GET/v3/clusters',
@@ -75,7 +77,8 @@ const PATHS = {
     `GET/topics/${topic}`,
     `GET/topics/${topic}/*`,
     `GET${V3}/topics/${topic}`,
-    `GET${V3}/topics/${topic}/*`,
+    // What lies under /v3/.../topics/- is of all topics.
+    ...(topic === '-' ? [] : [`GET${V3}/topics/${topic}/*`]),
   ],
   group: (group: string) => [
     `GET/api/groups/${group}/offsets`,

@@ -40,4 +40,5 @@ export const ROUTES: readonly Route[] = [
   ['/v3/clusters/{cluster}/topics', reads],
   ['/v3/clusters/{cluster}/topics/{topic}', reads],
   ['/v3/clusters/{cluster}/topics/{topic}/records', { POST: 'produce' }],
+  ['/v3/clusters/{cluster}/topics/{topic}/records:batch', { POST: 'produce' }],
 ];

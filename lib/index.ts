@@ -2,7 +2,7 @@ export { ERRORS, type ErrorCode, VarveError } from './errors.ts';
 export type { LogRecord, NewRecord, RecordHeader } from './format/records/record.ts';
 export type * from './log/event-log.ts';
 export type { ConsumedBatch, Consumer, ConsumerOptions } from './log/groups/consumer.ts';
-export type { GroupAdmin, GroupLag, GroupOffset } from './log/groups/groups.ts';
+export type { DescribedMember, GroupAdmin, GroupDescription, GroupLag, GroupOffset } from './log/groups/groups.ts';
 export { createLog, type LogDeps } from './log/log.ts';
 export type { Meter } from './log/meter.ts';
 export { awsPrices, embeddedPrices, type Prices } from './log/placement.ts';

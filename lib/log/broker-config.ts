@@ -4,6 +4,12 @@ import type { TopicConfig } from './topic-config.ts';
 import { TOPIC_CONFIG_KEYS, type TopicConfigKey } from './topic-config-keys.ts';
 import type { ConfigEntry } from './topics.ts';
 
+/** Where clients of Kafka's protocol are told to come. */
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
 /** The configuration of a whole log, by Kafka's names for a broker's. */
 export interface BrokerConfig {
   /** `num.partitions`: of topics that are created without a count. */
@@ -204,8 +210,8 @@ export function brokerValue({ values }: BrokerConfig, name: string): string {
   return values[name] ?? OWN.get(name)!.default;
 }
 
-/** Every broker key that there is, by name. */
-export function brokerConfigEntries({ values, topicDefaults }: BrokerConfig): ConfigEntry[] {
+/** Every broker key that there is, by name, and where clients are told to come. */
+export function brokerConfigEntries({ values, topicDefaults }: BrokerConfig, endpoint?: Endpoint): ConfigEntry[] {
   const entry = (one: ConfigKey, set: string | undefined, names: readonly string[]) => {
     const standard = { name: one.name, value: one.default, source: 'default' as const };
     return entryOf(one, set ?? one.default, [...synonymsIn(values, names, 'own'), standard]);
@@ -217,7 +223,16 @@ export function brokerConfigEntries({ values, topicDefaults }: BrokerConfig): Co
     return [entry({ ...one, name }, topicDefaults[one.name], one.synonyms)];
   });
   const own = OWN_KEYS.map((one) => entry(one, values[one.name], [one.name]));
-  return [...own, ...inherited].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const advertised = endpoint ? [advertisedListeners(endpoint)] : [];
+  return [...advertised, ...own, ...inherited].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function advertisedListeners({ host, port }: Endpoint): ConfigEntry {
+  const name = 'advertised.listeners';
+  const value = `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const synonyms = [{ name, value, source: 'own' as const }];
+  const documentation = 'Where clients are told to come.';
+  return { name, value, isDefault: false, synonyms, enforced: true, type: 'list', documentation };
 }
 
 function checkedBrokerValue(name: string, value: string): string {

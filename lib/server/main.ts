@@ -30,6 +30,7 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
     const delivery = deliveryLog(logger);
     log = await openEmbedded({ data: options.data, config: options.config, meter: metrics.meter, onUpkeep, delivery });
     const { allowedHosts, corsOrigins, targetHosts } = options;
+    const kafka = await listenKafka(log, config, options, logger);
     const door = httpDoor({
       log,
       clock: systemClock,
@@ -38,12 +39,12 @@ export async function serve(flags: ServerFlags = {}, env: NodeJS.ProcessEnv = pr
       allowedHosts,
       corsOrigins,
       targetHosts,
-      brokerId: config.nodeId,
+      config,
+      kafka: { host: options.kafkaAdvertised?.host ?? '', port: options.kafkaAdvertised?.port ?? kafka.port },
       stopping: stopping.signal,
     });
-    const server = await listen(door, options.host, options.httpPort);
-    const kafka = await listenKafka(log, config, options, logger).catch(async (error) => {
-      await server.close(0);
+    const server = await listen(door, options.host, options.httpPort).catch(async (error) => {
+      await kafka.close(0);
       throw error;
     });
     const url = `http://${inUrl(options.host)}:${server.port}`;

@@ -69,13 +69,32 @@ const MATRIX = `
   GET    /v3/clusters/:cluster                                                  admin consume
   GET    /v3/clusters/:cluster/brokers                                          admin consume
   GET    /v3/clusters/:cluster/brokers/:broker                                  admin consume
+  GET    /v3/clusters/:cluster/brokers/-/configs                                admin consume
+  GET    /v3/clusters/:cluster/brokers/:broker/configs                          admin consume
+  POST   /v3/clusters/:cluster/brokers/:broker/:action{configs:alter}
+  GET    /v3/clusters/:cluster/brokers/:broker/configs/:name                    admin consume
+  PUT    /v3/clusters/:cluster/brokers/:broker/configs/:name
+  DELETE /v3/clusters/:cluster/brokers/:broker/configs/:name
+  GET    /v3/clusters/:cluster/brokers/:broker/partition-replicas               admin consume
+  GET    /v3/clusters/:cluster/broker-configs                                   admin consume
+  POST   /v3/clusters/:cluster/:action{broker-configs:alter}
+  GET    /v3/clusters/:cluster/broker-configs/:name                             admin consume
+  PUT    /v3/clusters/:cluster/broker-configs/:name
+  DELETE /v3/clusters/:cluster/broker-configs/:name
+  GET    /v3/clusters/:cluster/acls                                             admin consume
+  POST   /v3/clusters/:cluster/acls
+  DELETE /v3/clusters/:cluster/acls
+  POST   /v3/clusters/:cluster/:action{acls:batch}
   GET    /v3/clusters/:cluster/topics                                           admin consume produce
   POST   /v3/clusters/:cluster/topics                                           admin
   GET    /v3/clusters/:cluster/topics/:topic                                    admin consume consumeTopic produce produceTopic
   PATCH  /v3/clusters/:cluster/topics/:topic                                    admin
   DELETE /v3/clusters/:cluster/topics/:topic                                    admin
   POST   /v3/clusters/:cluster/topics/:topic/records                            produce produceTopic
+  POST   /v3/clusters/:cluster/topics/:topic/:action{records:batch}             produce produceTopic
   POST   /v3/clusters/:cluster/topics/:topic/:action{configs:alter}             admin
+  GET    /v3/clusters/:cluster/topics/-/configs                                 admin consume produce
+  POST   /v3/clusters/:cluster/topics/-/:action{configs:alter}                  admin
   GET    /v3/clusters/:cluster/topics/:topic/configs                            admin consume consumeTopic produce
   GET    /v3/clusters/:cluster/topics/:topic/configs/:name                      admin consume consumeTopic produce
   PUT    /v3/clusters/:cluster/topics/:topic/configs/:name                      admin
@@ -85,7 +104,14 @@ const MATRIX = `
   GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition/offset       admin consume consumeTopic produce
   GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition/replicas     admin consume consumeTopic produce
   GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition/replicas/:broker  admin consume consumeTopic produce
+  GET    /v3/clusters/:cluster/topics/-/partitions/-/reassignment               admin consume produce
+  GET    /v3/clusters/:cluster/topics/:topic/partitions/-/reassignment          admin consume consumeTopic produce
+  GET    /v3/clusters/:cluster/topics/:topic/partitions/:partition/reassignment  admin consume consumeTopic produce
   GET    /v3/clusters/:cluster/consumer-groups                                  admin consume
+  GET    /v3/clusters/:cluster/consumer-groups/:group/consumers                 admin consume group
+  GET    /v3/clusters/:cluster/consumer-groups/:group/consumers/:consumer       admin consume group
+  GET    /v3/clusters/:cluster/consumer-groups/:group/consumers/:consumer/assignments    admin consume group
+  GET    /v3/clusters/:cluster/consumer-groups/:group/consumers/:consumer/assignments/:topic/partitions/:partition  admin consume group
   GET    /v3/clusters/:cluster/consumer-groups/:group                           admin consume group
   GET    /v3/clusters/:cluster/consumer-groups/:group/lags                      admin consume group
   GET    /v3/clusters/:cluster/consumer-groups/:group/lag-summary               admin consume group
@@ -107,12 +133,13 @@ interface Params {
   cluster: string;
   name: string;
   broker: string;
+  consumer: string;
 }
 
 const fill = (path: string, params: Partial<Params>) =>
   path
-    .replace('/:action{configs:alter}', '/configs:alter')
-    .replace(/:(topic|group|partition|cluster|name|broker)/g, (_, name: keyof Params) => params[name]!);
+    .replace(/\/:action\{(.+)\}$/, '/$1')
+    .replace(/\/:(topic|group|partition|cluster|name|broker|consumer)/g, (_, name: keyof Params) => `/${params[name]}`);
 
 /** What the door serves: methods and the patterns of their paths. */
 async function doorsRoutes(): Promise<string[]> {
@@ -154,7 +181,15 @@ function grantedFor(topic: string, group: string): Granted {
 
 const CLUSTER = 'wT5Q0hZ9R7qk-2_LxYvC3g';
 const [TOPIC, GROUP] = ['orders', 'billing'];
-const PARAMS: Params = { topic: TOPIC, group: GROUP, partition: '12', cluster: CLUSTER, name: 'x', broker: '0' };
+const PARAMS: Params = {
+  topic: TOPIC,
+  group: GROUP,
+  partition: '12',
+  cluster: CLUSTER,
+  name: 'x',
+  broker: '0',
+  consumer: 'one',
+};
 
 describe('grants', () => {
   let may: Granted;

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { Clock } from '../../clock.ts';
+import type { BrokerConfig, Endpoint } from '../../log/broker-config.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { Budget } from './budget.ts';
 import type { HttpLimits } from './limits.ts';
@@ -24,8 +25,10 @@ export interface Door {
   /** Hosts whose URLs may subscribe. */
   targetHosts: readonly string[];
   logger: Logger;
-  /** The one broker that clients are shown. */
-  brokerId: number;
+  /** Of the one broker that clients are shown. */
+  config: BrokerConfig;
+  /** Where this process speaks Kafka's protocol, if it does; the host is the one by which the door is reached when it is empty. */
+  kafka: Endpoint | undefined;
   /** Aborts when the process stops: what waits or streams then ends. */
   stopping: AbortSignal;
 }

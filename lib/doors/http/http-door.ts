@@ -6,6 +6,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { StatusCode } from 'hono/utils/http-status';
 import type { Clock } from '../../clock.ts';
 import { VarveError } from '../../errors.ts';
+import { type BrokerConfig, type Endpoint, parseBrokerConfig } from '../../log/broker-config.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { json, noSuchResource, text } from './answers.ts';
 import { createBudget } from './budget.ts';
@@ -33,8 +34,10 @@ export interface HttpDoorDeps {
   /** Hosts, without port, whose URLs may subscribe to topics; `*` allows any. Default none: for logs that do not deliver by themselves. */
   targetHosts?: readonly string[];
   logger?: Logger;
-  /** The broker id that clients are shown. Default 0. */
-  brokerId?: number;
+  /** What clients are shown of the broker, its id as well. Default Kafka's. */
+  config?: BrokerConfig;
+  /** Where this process speaks Kafka's protocol; an empty host is the one by which this door is reached. Default: nowhere. */
+  kafka?: Endpoint;
   /** Aborts when the process stops: reads that wait and event streams then end. */
   stopping?: AbortSignal;
 }
@@ -51,7 +54,8 @@ export function httpDoor(deps: HttpDoorDeps): Hono {
     metrics: deps.metrics ?? silentMetrics,
     targetHosts: deps.targetHosts ?? [],
     logger: deps.logger ?? silentLogger,
-    brokerId: deps.brokerId ?? 0,
+    config: deps.config ?? parseBrokerConfig([]),
+    kafka: deps.kafka,
     stopping: deps.stopping ?? new AbortController().signal,
   };
   const { shown } = door.metrics;

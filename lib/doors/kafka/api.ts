@@ -1,18 +1,12 @@
 import type { Clock } from '../../clock.ts';
 import type { Random } from '../../ids.ts';
-import type { BrokerConfig } from '../../log/broker-config.ts';
+import type { BrokerConfig, Endpoint } from '../../log/broker-config.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { Budget } from './budget.ts';
 import type { Coordinator } from './coordinator/coordinator.ts';
 import { type Codec, compile } from './protocol/compile.ts';
 import type { ReadOf, Schema, WriteOf } from './protocol/schema.ts';
 import type { TopicNames } from './topic-names.ts';
-
-/** How clients are told to reach this gateway. */
-export interface Endpoint {
-  host: string;
-  port: number;
-}
 
 /** What all connections of a gateway share. */
 export interface Gateway {

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { VarveError } from '../../errors.ts';
-import type { Api, Call, Endpoint, Gateway } from './api.ts';
+import type { Endpoint } from '../../log/broker-config.ts';
+import type { Api, Call, Gateway } from './api.ts';
 import { served } from './apis/api-versions.ts';
 import { numberOf } from './failures.ts';
 import { createFrameCutter } from './frames.ts';

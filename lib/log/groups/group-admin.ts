@@ -7,9 +7,10 @@ import type { CommittedOffset } from '../../stores/catalog/groups.ts';
 import { type Head, partitionKey } from '../../stores/catalog/partitions.ts';
 import { checkListLimit } from '../list-limit.ts';
 import { nameFault, unknownPartition, unknownTopic, unknownTopicId } from '../topic-name.ts';
+import { describeGroup } from './description.ts';
 import { checkGroupId } from './group-id.ts';
 import { nonEmpty, withGroup } from './group-lease.ts';
-import type { GroupAdmin, GroupOffset, HeldGroup } from './groups.ts';
+import type { CoordinatorCallbacks, GroupAdmin, GroupOffset, HeldGroup } from './groups.ts';
 import { createSlot, type Slot } from './slot.ts';
 
 const MAX_METADATA_BYTES = 4_096;
@@ -19,6 +20,8 @@ const NAMELESS = '';
 export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random: Random }): GroupAdmin {
   const { topics, partitions, groups, leases } = deps.catalog;
   const leaseDeps = { leases, clock: deps.clock, random: deps.random };
+  /** Those of this process. */
+  const coordinators: CoordinatorCallbacks[] = [];
 
   /** Offsets are kept by topic id: those of a topic that was deleted since are nobody's. */
   async function committed(group: string): Promise<CommittedOffset[]> {
@@ -136,8 +139,18 @@ export function createGroupAdmin(deps: { catalog: Catalog; clock: Clock; random:
       if (outcome === 'fenced') throw nonEmpty(group);
     },
 
-    coordinateAs(number, onDisplaced = () => {}) {
-      const slot = createSlot(leaseDeps, number, onDisplaced);
+    async describe(group) {
+      checkGroupId(group);
+      const held = coordinators.map((one) => one.describe?.(group)).find((one) => one !== undefined);
+      if (held && held.members.length > 0) return held;
+      const described = await describeGroup(deps, group, held !== undefined);
+      if (!described) throw notFound(group);
+      return described;
+    },
+
+    coordinateAs(number, callbacks = {}) {
+      coordinators.push(callbacks);
+      const slot = createSlot(leaseDeps, number, () => callbacks.onDisplaced?.());
       const check = (group: string) => {
         if (group !== NAMELESS) checkGroupId(group);
       };

@@ -38,12 +38,27 @@ async function acquireGroup(deps: LeaseDeps, group: string, owner: string, expir
 /** Frees a group that was taken under a slot which is gone; its epoch goes on rising. False where it was not. */
 export async function freeGroup({ leases, clock }: Omit<LeaseDeps, 'random'>, group: string): Promise<boolean> {
   const holder = await leases.get(leaseName(group));
-  const [, epoch, name] = UNDER.exec(holder?.owner ?? '') ?? [];
-  if (!holder || name === undefined) return false;
-  const slot = await leases.get(name);
-  if (slot && slot.epoch === Number(epoch) && slot.expires >= clock.now()) return false;
-  await leases.release({ ...holder, expires: slot?.epoch === Number(epoch) ? slot.expires : clock.now() });
+  const under = holder && (await slotOf(leases, holder));
+  if (!holder || !under || isLive(under, clock.now())) return false;
+  const { slot, epoch } = under;
+  await leases.release({ ...holder, expires: slot?.epoch === epoch ? slot.expires : clock.now() });
   return true;
+}
+
+/** Whether who has, or had, a group's lease is a coordinator that lives. */
+export async function isCoordinated({ leases, clock }: Omit<LeaseDeps, 'random'>, holder: Lease): Promise<boolean> {
+  const under = await slotOf(leases, holder);
+  return under !== undefined && isLive(under, clock.now());
+}
+
+/** The slot under which a group was taken, by whom the epoch says; undefined when it was not taken under one. */
+async function slotOf(leases: LeaseDeps['leases'], { owner }: Lease) {
+  const [, epoch, name] = UNDER.exec(owner) ?? [];
+  return name === undefined ? undefined : { slot: await leases.get(name), epoch: Number(epoch) };
+}
+
+function isLive({ slot, epoch }: { slot: Lease | undefined; epoch: number }, now: number): boolean {
+  return slot?.epoch === epoch && slot.expires >= now;
 }
 
 /** Runs `act` under a generation of its own. NON_EMPTY_GROUP while a consumer holds the group. */

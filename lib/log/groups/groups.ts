@@ -23,6 +23,29 @@ export interface GroupLag extends GroupOffset {
   lag: number;
 }
 
+/** A member of a group, as administrators see it. */
+export interface DescribedMember {
+  id: string;
+  /** Of a static member (KIP-345). */
+  instanceId?: string;
+  /** What it calls itself, and where it is; empty of members that no coordinator leads. */
+  clientId: string;
+  host: string;
+  /** What it reads. */
+  partitions: readonly GroupPartition[];
+}
+
+export interface GroupDescription {
+  id: string;
+  /** In Kafka's words. Unknown: another process coordinates it, and only that one knows its members. */
+  state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead' | 'Unknown';
+  /** `consumer` of consumers; empty of a group that has offsets and never had members of Kafka's protocol. */
+  protocolType: string;
+  /** How its members share partitions, by the name that they agreed on; empty when they did not. */
+  assignor: string;
+  members: readonly DescribedMember[];
+}
+
 /**
  * A group that this process coordinates: consumers of the library and other coordinators stay out until it is released, or its
  * process falls silent.
@@ -44,6 +67,13 @@ export interface HeldGroup {
   /** False when there is no such group. */
   delete(): Promise<boolean>;
   release(): Promise<void>;
+}
+
+export interface CoordinatorCallbacks {
+  /** Called when another process is found to have the same slot. */
+  onDisplaced?(): void;
+  /** A group, if the coordinator holds it. */
+  describe?(group: string): GroupDescription | undefined;
 }
 
 /** All that it holds hangs on one lease: it costs as much for one group as for thousands. */
@@ -68,13 +98,12 @@ export interface GroupAdmin {
   /** GROUP_ID_NOT_FOUND when the group never committed. Offsets of deleted topics are left out. */
   offsets(group: string): Promise<GroupOffset[]>;
   lag(group: string): Promise<GroupLag[]>;
+  /** Who is in it. GROUP_ID_NOT_FOUND when it has no members and never committed. */
+  describe(group: string): Promise<GroupDescription>;
   /** Sets offsets; an offset outside the partition's range is OFFSET_OUT_OF_RANGE. NON_EMPTY_GROUP while a consumer runs. */
   commit(group: string, offsets: readonly GroupOffset[]): Promise<void>;
-  /**
-   * This process as a coordinator, by the number of its slot: no two that live may have the same. `onDisplaced` is called when
-   * another is found to have it.
-   */
-  coordinateAs(slot: number, onDisplaced?: () => void): GroupCoordinator;
+  /** This process as a coordinator, by the number of its slot: no two that live may have the same. */
+  coordinateAs(slot: number, callbacks?: CoordinatorCallbacks): GroupCoordinator;
   /** NON_EMPTY_GROUP while a consumer runs, GROUP_ID_NOT_FOUND when there is no such group. */
   delete(group: string): Promise<void>;
 }

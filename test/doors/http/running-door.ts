@@ -1,6 +1,7 @@
 import { systemClock } from '../../../lib/clock.ts';
 import { type HttpDoorDeps, httpDoor } from '../../../lib/doors/http/http-door.ts';
 import { prometheusMetrics } from '../../../lib/doors/http/prometheus.ts';
+import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
 import type { EventLog } from '../../../lib/log/event-log.ts';
 import { openMemory } from '../../../lib/open/memory.ts';
 import { listen } from '../../../lib/server/http-server.ts';
@@ -23,11 +24,20 @@ export interface Answered {
   body: any;
 }
 
-export async function runDoor(deps: Partial<HttpDoorDeps> & { config?: string[] } = {}): Promise<RunningDoor> {
+export async function runDoor(
+  deps: Partial<Omit<HttpDoorDeps, 'config'>> & { config?: string[] } = {},
+): Promise<RunningDoor> {
   const { config = [], ...rest } = deps;
   const log = rest.log ?? (await openMemory({ config }));
   const stopping = new AbortController();
-  const app = httpDoor({ clock: systemClock, metrics: prometheusMetrics(), stopping: stopping.signal, ...rest, log });
+  const app = httpDoor({
+    clock: systemClock,
+    metrics: prometheusMetrics(),
+    stopping: stopping.signal,
+    config: parseBrokerConfig(config),
+    ...rest,
+    log,
+  });
   const server = await listen(app, '127.0.0.1', 0);
   const url = `http://127.0.0.1:${server.port}`;
   return {

@@ -6,7 +6,7 @@ const BINARY_TYPE = 'application/vnd.kafka.binary.v2+json';
 
 let door: RunningDoor;
 beforeAll(async () => {
-  door = await runDoor({ brokerId: 7 });
+  door = await runDoor({ config: ['node.id=7'] });
   await door.log.topics.create('orders', { partitions: 2, config: { 'retention.ms': '1000' } });
 });
 afterAll(() => door.close());

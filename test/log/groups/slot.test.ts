@@ -118,10 +118,10 @@ describe('groups that are held under a slot', () => {
   it('are not taken back by the process that was replaced, which is told once', async () => {
     let displaced = 0;
     let displacing = 0;
-    const old = process().groups.coordinateAs(0, () => displaced++);
+    const old = process().groups.coordinateAs(0, { onDisplaced: () => displaced++ });
     const lost = await old.hold('g');
     const next = await process()
-      .groups.coordinateAs(0, () => displacing++)
+      .groups.coordinateAs(0, { onDisplaced: () => displacing++ })
       .hold('g');
     clock.advance(3_400);
     await poll('the old one has noticed', 5_000, () => lost.lost.aborted || undefined);
@@ -138,7 +138,7 @@ describe('groups that are held under a slot', () => {
   it('that were released, or that nobody heard of for too long, were taken by nobody', async () => {
     let displaced = 0;
     isCutOff = true;
-    const coordinator = process({ mayBeCutOff: true }).groups.coordinateAs(0, () => displaced++);
+    const coordinator = process({ mayBeCutOff: true }).groups.coordinateAs(0, { onDisplaced: () => displaced++ });
     await (await coordinator.hold('g')).release();
     const silent = await coordinator.hold('g');
 

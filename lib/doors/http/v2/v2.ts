@@ -17,7 +17,10 @@ import { fetchRecords } from './records.ts';
 const NAMES_A_PAGE = 1000;
 
 export function v2(door: Door): Hono {
-  const { log, brokerId } = door;
+  const {
+    log,
+    config: { nodeId: brokerId },
+  } = door;
   const app = new Hono();
 
   const partition = (id: number) => ({

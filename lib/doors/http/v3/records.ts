@@ -1,31 +1,10 @@
 import { type Context, Hono } from 'hono';
-import * as z from 'zod/mini';
-import { VarveError } from '../../../errors.ts';
-import type { AppendRecord, Bytes } from '../../../log/event-log.ts';
 import { contentType, withBody } from '../body.ts';
 import type { Door } from '../door.ts';
 import { answerTo, HttpProblem } from '../errors.ts';
 import { check, parseJson } from '../parse.ts';
 import { objectSplitter } from './concatenated.ts';
-
-const dataSchema = z.optional(
-  z.nullable(
-    z.object({ type: z.optional(z.nullable(z.enum(['BINARY', 'JSON', 'STRING']))), data: z.optional(z.unknown()) }),
-  ),
-);
-const recordSchema = z.object({
-  partition_id: z.optional(z.nullable(z.int().check(z.gte(0)))),
-  headers: z.optional(z.nullable(z.array(z.object({ name: z.string(), value: z.optional(z.nullable(z.base64())) })))),
-  key: dataSchema,
-  value: dataSchema,
-  timestamp: z.optional(z.nullable(z.iso.datetime({ offset: true }))),
-});
-
-interface Incoming {
-  record: AppendRecord;
-  /** What the report says of key and value. */
-  sizes: Record<string, unknown>;
-}
+import { appendEach, incomingOf, LONGEST_REPORT, recordSchema } from './incoming.ts';
 
 export function recordRoutes(door: Door): Hono {
   const app = new Hono();
@@ -37,9 +16,6 @@ export function recordRoutes(door: Door): Hono {
   });
   return app;
 }
-
-/** Bytes of the longest report: names in it have 249 characters at most. */
-const LONGEST_REPORT = 1000;
 
 /**
  * Records as concatenated JSON, for as long as they come; a report for each, in the same order, as soon as it is durable. What
@@ -102,71 +78,8 @@ function tooManyRecords(maxAnswerBytes: number): HttpProblem {
 }
 
 async function append(door: Door, topic: string, objects: readonly Uint8Array[]): Promise<string[]> {
-  const incoming = objects.map((object) => {
-    try {
-      return incomingOf(check(recordSchema, parseJson(object, door.limits.maxDepth)));
-    } catch (error) {
-      return error;
-    }
+  const settled = await appendEach(door, topic, objects, (object) => {
+    return incomingOf(check(recordSchema, parseJson(object, door.limits.maxDepth)));
   });
-  const good = incoming.filter((one) => !(one instanceof Error)) as Incoming[];
-  const answers = await door.log.appendSettled(
-    topic,
-    good.map(({ record }) => record),
-  );
-  const settled = answers.values();
-  return incoming.map((one) => {
-    const answer = one instanceof Error ? one : settled.next().value;
-    if (answer instanceof HttpProblem || answer instanceof VarveError)
-      return JSON.stringify(answerTo(answer, 'v3').body);
-    if (answer === undefined || answer instanceof Error) throw answer;
-    return JSON.stringify({
-      error_code: 200,
-      cluster_id: door.log.clusterId,
-      topic_name: topic,
-      partition_id: answer.partition,
-      offset: answer.offset,
-      timestamp: new Date(answer.timestamp).toISOString(),
-      ...(one as Incoming).sizes,
-    });
-  });
-}
-
-function incomingOf(request: z.output<typeof recordSchema>): Incoming {
-  const [key, value] = [bytesOf(request.key, 'key'), bytesOf(request.value, 'value')];
-  const size = (data: typeof request.key, bytes: Bytes | null) =>
-    bytes === null ? null : { type: data?.type, size: Buffer.byteLength(bytes) };
-  return {
-    record: {
-      key,
-      value,
-      ...(typeof request.partition_id === 'number' && { partition: request.partition_id }),
-      ...(request.timestamp && { timestamp: Date.parse(request.timestamp) }),
-      headers: (request.headers ?? []).map(({ name, value }) => ({
-        key: name,
-        value: typeof value === 'string' ? Buffer.from(value, 'base64') : null,
-      })),
-    },
-    sizes: { key: size(request.key, key), value: size(request.value, value) },
-  };
-}
-
-function bytesOf(given: z.output<typeof dataSchema>, name: string): Bytes | null {
-  const data = given?.data ?? null;
-  if (data === null) return null;
-  switch (given?.type) {
-    case 'JSON':
-      return JSON.stringify(data);
-    case 'STRING':
-      if (typeof data === 'string') return data;
-      throw new HttpProblem('INVALID_BODY', `${name}.data must be a string when its type is STRING.`);
-    case 'BINARY':
-      if (z.safeParse(z.base64(), data).success) return Buffer.from(data as string, 'base64');
-      throw new HttpProblem('INVALID_BODY', `${name}.data must be base64 when its type is BINARY.`);
-    default:
-      throw new HttpProblem(
-        'INVALID_BODY',
-        `${name}.type must be BINARY, JSON or STRING: there is no schema registry.`,
-      );
-  }
+  return settled.map((one) => JSON.stringify('report' in one ? { error_code: 200, ...one.report } : one.refused));
 }

@@ -1,13 +1,10 @@
 import { type Context, Hono } from 'hono';
 import * as z from 'zod/mini';
-import { unknownPartition } from '../../../log/topic-name.ts';
-import { json, noSuchResource } from '../answers.ts';
-import { contentType, withBody } from '../body.ts';
+import { json } from '../answers.ts';
 import type { Door } from '../door.ts';
 import { HttpProblem } from '../errors.ts';
-import { partitionOf, wholeNumber } from '../params.ts';
-import { check, parseJson } from '../parse.ts';
-import { clusterAt } from './resource.ts';
+import { withJson } from './body.ts';
+import { clusterAt, nextPage, pageOf } from './resource.ts';
 
 const createSchema = z.object({
   topic_name: z.string(),
@@ -23,151 +20,78 @@ const growSchema = z.object({ partitions_count: z.int() });
 const DEFAULT_PARTITIONS = -1;
 
 export function topicRoutes(door: Door): Hono {
-  const { log, limits, brokerId } = door;
+  const { log } = door;
   const app = new Hono();
 
   const shown = (c: Context, topic: { name: string; partitions: number }) => {
-    const { resource, url } = clusterAt(c, log.clusterId);
+    const { resource, related } = clusterAt(c, log.clusterId);
     const path = ['topics', topic.name];
     return resource('KafkaTopic', `/topic=${topic.name}`, path, {
       topic_name: topic.name,
       is_internal: false,
       replication_factor: 1,
       partitions_count: topic.partitions,
-      partitions: { related: url(...path, 'partitions') },
-      configs: { related: url(...path, 'configs') },
-      partition_reassignments: { related: url(...path, 'partitions', '-', 'reassignment') },
+      partitions: related(...path, 'partitions'),
+      configs: related(...path, 'configs'),
+      partition_reassignments: related(...path, 'partitions', '-', 'reassignment'),
+      authorized_operations: [],
     });
-  };
-
-  const partition = (c: Context, topic: string, id: number) => {
-    const { resource, url } = clusterAt(c, log.clusterId);
-    const path = ['topics', topic, 'partitions', id];
-    return resource('KafkaPartition', `/topic=${topic}/partition=${id}`, path, {
-      topic_name: topic,
-      partition_id: id,
-      leader: { related: url(...path, 'replicas', brokerId) },
-      replicas: { related: url(...path, 'replicas') },
-      reassignment: { related: url(...path, 'reassignment') },
-    });
-  };
-
-  const replica = (c: Context, topic: string, id: number) => {
-    const { resource, url } = clusterAt(c, log.clusterId);
-    const path = ['topics', topic, 'partitions', id, 'replicas', brokerId];
-    return resource('KafkaReplica', `/topic=${topic}/partition=${id}/replica=${brokerId}`, path, {
-      topic_name: topic,
-      partition_id: id,
-      broker_id: brokerId,
-      is_leader: true,
-      is_in_sync: true,
-      broker: { related: url('brokers', brokerId) },
-    });
-  };
-
-  const known = async (c: Context) => {
-    const topic = await log.topics.describe(c.req.param('topic')!);
-    const id = partitionOf(c);
-    if (id < topic.partitions) return { topic: topic.name, id };
-    throw unknownPartition(topic.name, id, topic.partitions);
   };
 
   app.get('/topics', async (c) => {
     const { list, url } = clusterAt(c, log.clusterId);
-    const after = c.req.query('page_token');
-    const limit = wholeNumber(c, 'page_size', { min: 1, max: 1000, fallback: 1000 });
-    const topics = await log.topics.list({ limit, ...(after !== undefined && { after }) });
-    const query = new URLSearchParams({ page_size: String(limit), page_token: topics.at(-1)?.name ?? '' });
-    const next = topics.length === limit ? `${url('topics')}?${query}` : null;
+    const page = pageOf(c, 1000);
+    const topics = await log.topics.list(page);
+    const data = topics.map((topic) => shown(c, topic));
     return json(
       c,
-      list(
-        'KafkaTopicList',
-        ['topics'],
-        topics.map((topic) => shown(c, topic)),
-        next,
-      ),
+      list('KafkaTopicList', ['topics'], data, nextPage(url('topics'), page, topics, topics.at(-1)?.name)),
     );
   });
 
-  app.post('/topics', (c) => {
-    contentType(c, ['application/json']);
-    return withBody(c, door, async (bytes) => {
-      const request = check(createSchema, parseJson(bytes, limits.maxDepth));
-      if (request.replicas_assignments) {
-        throw new HttpProblem(
-          'INVALID_BODY',
-          'There are no replicas to assign: the store below replicates. Leave replicas_assignments out.',
-        );
-      }
-      const { topic_name: name, partitions_count: partitions } = request;
-      const config = (request.configs ?? []).flatMap(({ name, value }) =>
-        typeof value === 'string' ? [[name, value]] : [],
-      );
-      const validateOnly = request.validate_only ?? false;
+  app.post('/topics', (c) =>
+    withJson(c, door, createSchema, async ({ topic_name: name, configs, validate_only, ...request }) => {
+      const config = (configs ?? []).flatMap(({ name, value }) => (typeof value === 'string' ? [[name, value]] : []));
+      const partitions = partitionsOf(request);
+      const validateOnly = validate_only ?? false;
       const topic = await log.topics.create(name, {
-        ...(typeof partitions === 'number' && partitions !== DEFAULT_PARTITIONS && { partitions }),
+        ...(partitions !== undefined && { partitions }),
         config: Object.fromEntries(config),
         validateOnly,
       });
       c.header('location', clusterAt(c, log.clusterId).url('topics', topic.name));
       return json(c, shown(c, topic), validateOnly ? 200 : 201);
-    });
-  });
+    }),
+  );
 
   app.get('/topics/:topic', async (c) => json(c, shown(c, await log.topics.describe(c.req.param('topic')))));
 
-  app.patch('/topics/:topic', (c) => {
-    contentType(c, ['application/json']);
-    return withBody(c, door, async (bytes) => {
-      const { partitions_count } = check(growSchema, parseJson(bytes, limits.maxDepth));
-      return json(c, shown(c, await log.topics.grow(c.req.param('topic'), partitions_count)));
-    });
-  });
+  app.patch('/topics/:topic', (c) =>
+    withJson(c, door, growSchema, async ({ partitions_count }) =>
+      json(c, shown(c, await log.topics.grow(c.req.param('topic'), partitions_count))),
+    ),
+  );
 
   app.delete('/topics/:topic', async (c) => {
     await log.topics.delete(c.req.param('topic'));
     return c.body(null, 204);
   });
 
-  app.get('/topics/:topic/partitions', async (c) => {
-    const { name, partitions } = await log.topics.describe(c.req.param('topic'));
-    const data = Array.from({ length: partitions }, (_, id) => partition(c, name, id));
-    return json(c, clusterAt(c, log.clusterId).list('KafkaPartitionList', ['topics', name, 'partitions'], data));
-  });
-
-  app.get('/topics/:topic/partitions/:partition', async (c) => {
-    const { topic, id } = await known(c);
-    return json(c, partition(c, topic, id));
-  });
-
-  app.get('/topics/:topic/partitions/:partition/replicas', async (c) => {
-    const { topic, id } = await known(c);
-    const path = ['topics', topic, 'partitions', id, 'replicas'];
-    return json(c, clusterAt(c, log.clusterId).list('KafkaReplicaList', path, [replica(c, topic, id)]));
-  });
-
-  app.get('/topics/:topic/partitions/:partition/replicas/:broker', async (c) => {
-    const { topic, id } = await known(c);
-    if (c.req.param('broker') !== String(brokerId)) throw noSuchResource('There is no such replica.');
-    return json(c, replica(c, topic, id));
-  });
-
-  app.get('/topics/:topic/partitions/:partition/offset', async (c) => {
-    const { topic, id } = await known(c);
-    const { earliest, latest } = await log.offsets(topic, id);
-    const { resource } = clusterAt(c, log.clusterId);
-    const path = ['topics', topic, 'partitions', id, 'offset'];
-    return json(
-      c,
-      resource('KafkaPartitionWithOffsets', `/topic=${topic}/partition=${id}/offset`, path, {
-        topic_name: topic,
-        partition_id: id,
-        earliest_offset: earliest,
-        latest_offset: latest,
-      }),
-    );
-  });
-
   return app;
+}
+
+/** Undefined: as the broker likes. Assignments of replicas say how many partitions there are, and nothing else: the stores below replicate. */
+function partitionsOf(request: Pick<z.output<typeof createSchema>, 'partitions_count' | 'replicas_assignments'>) {
+  const { partitions_count: count, replicas_assignments: assignments } = request;
+  if (assignments) {
+    const named = Object.keys(assignments);
+    if (typeof count === 'number') {
+      throw new HttpProblem('INVALID_BODY', 'Give either partitions_count or replicas_assignments.');
+    }
+    if (named.length === 0 || !named.every((_, id) => Object.hasOwn(assignments, id))) {
+      throw new HttpProblem('INVALID_BODY', 'replicas_assignments: partitions are assigned from 0 on, each once.');
+    }
+    return named.length;
+  }
+  return typeof count === 'number' && count !== DEFAULT_PARTITIONS ? count : undefined;
 }

@@ -7,8 +7,7 @@
 import { VarveError } from '../../../errors.ts';
 import { brokerConfigEntries } from '../../../log/broker-config.ts';
 import { checkTopicName } from '../../../log/topic-name.ts';
-import type { ConfigEntry } from '../../../log/topics.ts';
-import { type Call, defineApi, type Endpoint } from '../api.ts';
+import { type Call, defineApi } from '../api.ts';
 import { CONFIG_SOURCE, CONFIG_TYPE, RESOURCE, sourceOf } from '../configs.ts';
 import { failure, NO_ERROR } from '../failures.ts';
 import { fewAtOnce } from '../parts.ts';
@@ -91,7 +90,7 @@ async function entriesOf({ gateway: { log, config }, endpoint }: Call, type: num
         throw new VarveError('INVALID_REQUEST', `This is broker ${config.nodeId}; ask the other one itself.`);
       }
       // No name: what is set for all brokers while they run, and that is nothing.
-      const entries = name === '' ? [] : [advertised(endpoint), ...brokerConfigEntries(config)];
+      const entries = name === '' ? [] : brokerConfigEntries(config, endpoint);
       return { entries, own: CONFIG_SOURCE.broker };
     }
     case RESOURCE.clientMetrics:
@@ -100,12 +99,4 @@ async function entriesOf({ gateway: { log, config }, endpoint }: Call, type: num
     default:
       throw new VarveError('INVALID_REQUEST', 'Only topics and brokers have configurations here.');
   }
-}
-
-function advertised({ host, port }: Endpoint): ConfigEntry {
-  const name = 'advertised.listeners';
-  const value = `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const synonyms = [{ name, value, source: 'own' as const }];
-  const documentation = 'Where clients are told to come.';
-  return { name, value, isDefault: false, synonyms, enforced: true, type: 'list', documentation };
 }

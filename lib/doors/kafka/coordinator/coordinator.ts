@@ -6,6 +6,7 @@ import type { GroupOffset, GroupPartition } from '../../../log/groups/groups.ts'
 import { type KafkaErrorCode, numberOf } from '../failures.ts';
 import { fewAtOnce } from '../parts.ts';
 import { partitionsAt } from '../topics.ts';
+import { descriptionOf } from './description.ts';
 import type { GroupState } from './generations.ts';
 import type { Group } from './group.ts';
 import { createHeldGroups, type Holding, type HoldingSettings, unavailable } from './held-groups.ts';
@@ -70,7 +71,13 @@ export function createCoordinator(deps: {
   onDisplaced(): void;
 }): Coordinator {
   const { log, settings } = deps;
-  const coordinator = log.groups.coordinateAs(deps.nodeId, deps.onDisplaced);
+  const coordinator = log.groups.coordinateAs(deps.nodeId, {
+    onDisplaced: deps.onDisplaced,
+    describe(id) {
+      const holding = holdings.all.get(id);
+      return holding && descriptionOf(id, holding.group);
+    },
+  });
   const holdings = createHeldGroups({ ...deps, coordinator });
 
   async function within<T>(
