@@ -6,7 +6,9 @@ import { describeClientQuotas } from '../../../lib/doors/kafka/apis/describe-cli
 import { describeCluster } from '../../../lib/doors/kafka/apis/describe-cluster.ts';
 import { describeGroups } from '../../../lib/doors/kafka/apis/describe-groups.ts';
 import { describeLogDirs } from '../../../lib/doors/kafka/apis/describe-log-dirs.ts';
+import { describeQuorum } from '../../../lib/doors/kafka/apis/describe-quorum.ts';
 import { describeTopicPartitions } from '../../../lib/doors/kafka/apis/describe-topic-partitions.ts';
+import { describeUserScramCredentials } from '../../../lib/doors/kafka/apis/describe-user-scram-credentials.ts';
 import { electLeaders } from '../../../lib/doors/kafka/apis/elect-leaders.ts';
 import { listConfigResources } from '../../../lib/doors/kafka/apis/list-config-resources.ts';
 import { listPartitionReassignments } from '../../../lib/doors/kafka/apis/list-partition-reassignments.ts';
@@ -244,4 +246,35 @@ describe('quotas (KIP-546)', () => {
       { entityType: 'client-id', entityName: 'a' },
     ]);
   });
+});
+
+test('nobody has SCRAM credentials (KIP-554)', async () => {
+  expect(await client.call(describeUserScramCredentials, 0, { users: null })).toMatchObject({
+    errorCode: 0,
+    results: [],
+  });
+  const { results } = await client.call(describeUserScramCredentials, 0, {
+    users: ['alice', 'bob', 'bob'].map((name) => ({ name })),
+  });
+  expect(results.map(({ user, errorCode }) => [user, errorCode])).toEqual([
+    ['alice', numberOf('RESOURCE_NOT_FOUND')],
+    ['bob', numberOf('DUPLICATE_RESOURCE')],
+  ]);
+});
+
+test('the gateway is the only voter about metadata, of which there is no log (KIP-853)', async () => {
+  const partitions = [{ partitionIndex: 0 }, { partitionIndex: 1 }];
+  const { errorCode, topics, nodes } = await client.call(describeQuorum, 2, {
+    topics: [
+      { topicName: '__cluster_metadata', partitions },
+      { topicName: 'asked-about', partitions },
+    ],
+  });
+  expect(errorCode).toBe(0);
+  const [first, ...others] = topics.flatMap((topic) => topic.partitions);
+  expect(first).toMatchObject({ errorCode: 0, leaderId: 7, highWatermark: 0, observers: [] });
+  expect(first!.currentVoters).toMatchObject([{ replicaId: 7, logEndOffset: 0 }]);
+  expect(others.map((one) => one.errorCode)).toEqual([UNKNOWN, UNKNOWN, UNKNOWN]);
+  const { port } = gateway.gateway;
+  expect(nodes).toEqual([{ nodeId: 7, listeners: [{ name: 'PLAINTEXT', host: '127.0.0.1', port }] }]);
 });

@@ -11,6 +11,7 @@ import {
   readInt32,
   readInt64,
   readString,
+  readUint16,
   readUnsignedVarint,
   readUuid,
   readWithin,
@@ -30,6 +31,7 @@ import {
   writeRecords,
   writeSized,
   writeString,
+  writeUint16,
   writeUnsignedVarint,
   writeUuid,
 } from './output.ts';
@@ -76,6 +78,7 @@ const FIXED: Readonly<Record<Exclude<PrimitiveName, 'string' | 'bytes' | 'record
   bool: { read: readBool, write: writeBool as Codec['write'] },
   int8: { read: readInt8, write: writeInt8 as Codec['write'] },
   int16: { read: readInt16, write: writeInt16 as Codec['write'] },
+  uint16: { read: readUint16, write: writeUint16 as Codec['write'] },
   int32: { read: readInt32, write: writeInt32 as Codec['write'] },
   int64: { read: readInt64, write: writeInt64 as Codec['write'] },
   float64: { read: readFloat64, write: writeFloat64 as Codec['write'] },

@@ -43,6 +43,11 @@ export function readInt16(input: Input): number {
   return input.bytes.readInt16BE(at);
 }
 
+export function readUint16(input: Input): number {
+  const at = take(input, 2);
+  return input.bytes.readUInt16BE(at);
+}
+
 export function readInt32(input: Input): number {
   const at = take(input, 4);
   return input.bytes.readInt32BE(at);

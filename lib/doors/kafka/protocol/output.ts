@@ -61,6 +61,11 @@ export function writeInt16(out: Output, value: number): void {
   out.bytes.writeInt16BE(value, at);
 }
 
+export function writeUint16(out: Output, value: number): void {
+  const at = reserve(out, 2);
+  out.bytes.writeUInt16BE(value, at);
+}
+
 export function writeInt32(out: Output, value: number): void {
   const at = reserve(out, 4);
   out.bytes.writeInt32BE(value, at);

@@ -12,6 +12,7 @@ export type PrimitiveName =
   | 'bool'
   | 'int8'
   | 'int16'
+  | 'uint16'
   | 'int32'
   | 'int64'
   | 'float64'
@@ -58,6 +59,7 @@ const primitive = <R, W = R>(name: PrimitiveName): Schema<R, W> => ({ kind: 'pri
 export const bool = primitive<boolean>('bool');
 export const int8 = primitive<number>('int8');
 export const int16 = primitive<number>('int16');
+export const uint16 = primitive<number>('uint16');
 export const int32 = primitive<number>('int32');
 /** A number: beyond safe integers what is read is not exact, and never looks safe. */
 export const int64 = primitive<number>('int64');
@@ -127,6 +129,7 @@ const ZERO: Readonly<Record<PrimitiveName, unknown>> = {
   bool: false,
   int8: 0,
   int16: 0,
+  uint16: 0,
   int32: 0,
   int64: 0,
   float64: 0,

@@ -92,6 +92,7 @@ const ARBITRARY: Record<string, fc.Arbitrary<Value>> = {
   bool: fc.boolean(),
   int8: fc.integer({ min: -128, max: 127 }),
   int16: fc.integer({ min: -32_768, max: 32_767 }),
+  uint16: fc.integer({ min: 0, max: 65_535 }),
   int32: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
   int64: fc.maxSafeInteger(),
   float64: fc.double(),
@@ -145,6 +146,8 @@ function encodeOne(field: OfficialField, type: string, value: Value, context: Co
       return int(1, value as number);
     case 'int16':
       return int(2, value as number);
+    case 'uint16':
+      return Buffer.from([(value as number) >> 8, (value as number) & 0xff]);
     case 'int32':
       return int(4, value as number);
     case 'int64': {
@@ -237,6 +240,8 @@ function decodeOne(field: OfficialField, type: string, cursor: Cursor, context: 
       return take(cursor, 1).readInt8();
     case 'int16':
       return take(cursor, 2).readInt16BE();
+    case 'uint16':
+      return take(cursor, 2).readUInt16BE();
     case 'int32':
       return take(cursor, 4).readInt32BE();
     case 'int64':
