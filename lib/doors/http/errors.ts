@@ -118,11 +118,28 @@ export function answerTo(
 ): { status: number; body: ErrorBody; foreseen: boolean } {
   if (error instanceof HttpProblem) {
     const { code, ...answer }: Answer & { code: ErrorCode; v3?: Answer } = PROBLEMS[error.problem];
-    return answered(pick(answer, dialect), code, error.message);
+    return answered(pick(answer, dialect), code, said(error, pick(answer, dialect), dialect));
   }
-  if (error instanceof VarveError) return answered(answerOf(error, dialect, options), error.code, error.message);
+  if (error instanceof VarveError) {
+    const answer = answerOf(error, dialect, options);
+    return answered(answer, error.code, said(error, answer, dialect));
+  }
   const message = 'Something went wrong inside Varve; its own log says what.';
   return { ...answered(ANSWERS.UNKNOWN_SERVER_ERROR, 'UNKNOWN_SERVER_ERROR', message), foreseen: false };
+}
+
+/** How Confluent's proxy begins what it says of some failures of v2: its clients may look for that. */
+const V2_WORDS: Readonly<Record<number, string>> = {
+  40401: 'Topic not found.',
+  40402: 'Partition not found.',
+  40403: 'Consumer instance not found.',
+  40902: 'Consumer with specified consumer ID already exists in the specified consumer group.',
+  42204: 'Invalid consumer configuration:',
+};
+
+function said({ message }: Error, { error_code }: Answer, dialect: Dialect): string {
+  const words = dialect === 'v2' ? V2_WORDS[error_code] : undefined;
+  return words === undefined ? message : `${words} ${message}`;
 }
 
 function answered({ status, error_code }: Answer, code: ErrorCode, message: string) {

@@ -236,6 +236,9 @@ describe('consumer instances of REST Proxy v2', () => {
   test('are forgotten when nothing is heard of them for five minutes', async () => {
     const at = await create({ name: 'one' });
     expect(await errorOf('POST', '/consumers/billing', { name: 'one' })).toEqual([409, 40902]);
+    expect((await ask('POST', '/consumers/billing', { name: 'one' })).body.message).toMatch(
+      /^Consumer .* already exists/,
+    );
     clock.advance(300_001);
     expect(await errorOf('GET', `${at}/subscription`)).toEqual([404, 40403]);
     await create({ name: 'one' });
@@ -256,6 +259,20 @@ describe('consumer instances of REST Proxy v2', () => {
     await ask('POST', `${at}/positions/beginning`, { partitions: [of(0), of(2)] });
     expect((await ask('POST', `${at}/positions/end`, { partitions: [of(0), of(2)] })).status).toBe(204);
     expect(await read(at)).toEqual([]);
+
+    const [early, late] = ['1970-01-01T00:00:00Z', '9999-01-01T00:00:00+01:00'];
+    const timestamps = [
+      { ...of(0), timestamp: early, metadata: 'why' },
+      { ...of(2), timestamp: late },
+    ];
+    expect((await ask('POST', `${at}/positions`, { timestamps })).status).toBe(204);
+    expect((await read(at)).map(({ partition }) => partition)).toEqual(Array(10).fill(0));
+    const both = { offsets: [{ ...of(2), offset: 9 }], timestamps: [{ ...of(0), timestamp: late }] };
+    expect((await ask('POST', `${at}/positions`, both)).status).toBe(204);
+    expect((await read(at)).map(({ partition, offset }) => [partition, offset])).toEqual([[2, 9]]);
+    for (const wrong of [{}, { timestamps: [{ ...of(0), timestamp: 'soon' }] }]) {
+      expect(await errorOf('POST', `${at}/positions`, wrong)).toEqual([422, 422]);
+    }
 
     await ask('POST', `${at}/offsets`, { offsets: [{ ...of(0), offset: 4 }] });
     expect(await servers.log.groups.offsets('billing')).toEqual([{ ...of(0), offset: 5 }]);

@@ -23,18 +23,15 @@ const BODY_TYPES = [...GENERIC_TYPES, EMBEDDED_TYPES.json, EMBEDDED_TYPES.binary
 const whole = z.int().check(z.gte(0));
 const partition = z.strictObject({ topic: z.string(), partition: whole });
 const partitionsSchema = z.strictObject({ partitions: z.array(partition).check(z.maxLength(10_000)) });
+const metadata = z.optional(z.nullable(z.string()));
+const offsetsSchema = z.array(z.extend(partition, { offset: whole, metadata })).check(z.maxLength(10_000));
+const time = z.iso.datetime({ offset: true });
+const timestampsSchema = z.array(z.extend(partition, { timestamp: time, metadata })).check(z.maxLength(10_000));
 const positionsSchema = z.strictObject({
-  offsets: z.array(z.extend(partition, { offset: whole })).check(z.maxLength(10_000)),
+  offsets: z.optional(z.nullable(offsetsSchema)),
+  timestamps: z.optional(z.nullable(timestampsSchema)),
 });
-const commitSchema = z.strictObject({
-  offsets: z.optional(
-    z.nullable(
-      z
-        .array(z.extend(partition, { offset: whole, metadata: z.optional(z.nullable(z.string())) }))
-        .check(z.maxLength(10_000)),
-    ),
-  ),
-});
+const commitSchema = z.strictObject({ offsets: z.optional(z.nullable(offsetsSchema)) });
 const subscriptionSchema = z.strictObject({
   topics: z.optional(z.nullable(z.array(z.string()).check(z.maxLength(1_000)))),
   topic_pattern: z.optional(z.nullable(z.string())),
@@ -126,11 +123,12 @@ export function consumers(door: Door): Hono {
 
   app.post(`${INSTANCE}/positions`, (c) =>
     withJson(c, async (body) => {
-      const { offsets } = check(positionsSchema, body);
-      await instances.seek(
-        ...at(c),
-        offsets.map(({ offset, ...of }) => ({ ...of, to: offset })),
-      );
+      const { offsets, timestamps } = check(positionsSchema, body);
+      if (!offsets && !timestamps) throw new HttpProblem('INVALID_BODY', 'Give offsets, timestamps, or both.');
+      await instances.seek(...at(c), [
+        ...(offsets ?? []).map(({ offset, ...of }) => ({ ...of, to: offset })),
+        ...(timestamps ?? []).map(({ timestamp, ...of }) => ({ ...of, to: { timestamp: Date.parse(timestamp) } })),
+      ]);
       return done(c);
     }),
   );
