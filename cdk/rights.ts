@@ -28,7 +28,10 @@ export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
   },
   fetch: {
     table: [
-      { actions: ['dynamodb:GetItem'], keys: ['meta', 'topics', 'partition#*', 'chunk#*', 'group#*', 'lease#*'] },
+      {
+        actions: ['dynamodb:GetItem'],
+        keys: ['meta', 'topics', 'partition#*', 'chunk#*', 'groups', 'group#*', 'lease#*'],
+      },
       { actions: ['dynamodb:BatchGetItem'], keys: ['partition#*', 'group#*'] },
       { actions: ['dynamodb:Query'], keys: ['topics', 'partition#*', 'groups', 'group#*'] },
       // The first function that ever opens the log writes the format's version. All else is of consumer instances: what they are,

@@ -178,6 +178,8 @@ export async function everyWay(recorder: Recorder, table: string): Promise<void>
   await must('admin', 'POST', `${v3}/topics`, { topic_name: 'short-lived', partitions_count: 2 });
   await must('admin', 'PUT', `${v3}/topics/short-lived/configs/retention.ms`, { value: '5' });
   await must('admin', 'POST', `${v3}/topics/short-lived/configs:alter`, { data: [{ name: 'retention.ms' }] });
+  const configs = [{ name: 'retention.ms', value: '6' }];
+  await must('admin', 'POST', `${v3}/topics/-/configs:alter`, { data: [{ topic_name: 'short-lived', configs }] });
   expect((await ask('admin', 'POST', '/api/topics', { name: 'orders' })).status).toBe(409);
 
   // Appends: in an entry, in a chunk, in a segment; of every dialect
@@ -188,6 +190,8 @@ export async function everyWay(recorder: Recorder, table: string): Promise<void>
   await must('produce', 'POST', '/api/topics/orders/records', records('anywhere'));
   await must('produce', 'POST', '/topics/orders', { records: [{ value: 1 }] }, 'application/vnd.kafka.json.v2+json');
   await must('produce', 'POST', `${v3}/topics/orders/records`, { value: { type: 'JSON', data: 1 } });
+  const entries = [{ id: 'one', value: { type: 'JSON', data: 1 } }];
+  expect((await must('produce', 'POST', `${v3}/topics/orders/records:batch`, { entries })).failures).toEqual([]);
   // Idempotent ones, until the first of them is in a page; then it again; and ones for which an answer is lost
   const producer = await must('produce', 'POST', '/api/producers');
   const first = await must('produce', 'POST', at, { ...producer, sequence: 0, ...records(0) });
@@ -211,6 +215,7 @@ export async function everyWay(recorder: Recorder, table: string): Promise<void>
   const gateway = await openAws({ bucket: 'the-bucket', table });
   await gateway.groups.coordinateAs(0).hold('held');
   expect((await ask('admin', 'PUT', '/api/groups/held/offsets', { offsets })).status).toBe(409);
+  expect((await ask('fetch', 'GET', `${v3}/consumer-groups/held`)).status).toBe(404);
   recorder.by = 'gateway';
   await gateway.close();
 
@@ -223,6 +228,8 @@ export async function everyWay(recorder: Recorder, table: string): Promise<void>
   const subscribed = await consumer({ 'auto.offset.reset': 'earliest' });
   await must('fetch', 'POST', `${subscribed}/subscription`, { topics: ['orders'] }, v2);
   await must('fetch', 'GET', `${subscribed}/records`);
+  const { data: members } = await must('fetch', 'GET', `${v3}/consumer-groups/readers/consumers`);
+  await must('fetch', 'GET', `${v3}/consumer-groups/readers/consumers/${members[0].consumer_id}/assignments`);
   await must('fetch', 'POST', `${subscribed}/offsets`);
   await must('fetch', 'GET', `${subscribed}/offsets`);
   await must('fetch', 'DELETE', subscribed);
@@ -259,6 +266,10 @@ export async function everyWay(recorder: Recorder, table: string): Promise<void>
     `${v3}/topics/orders/partitions`,
     `${v3}/topics/orders/partitions/0/offset`,
     `${v3}/consumer-groups`,
+    `${v3}/brokers/-/configs`,
+    `${v3}/brokers/0/partition-replicas`,
+    `${v3}/topics/-/configs`,
+    `${v3}/topics/-/partitions/-/reassignment`,
     `${v3}/consumer-groups/billing`,
     `${v3}/consumer-groups/billing/lags`,
     `${v3}/consumer-groups/billing/lags/orders/partitions/0`,

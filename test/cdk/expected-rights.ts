@@ -74,7 +74,7 @@ export const MATRIX: Readonly<Record<FunctionName, Expected>> = {
   },
   fetch: {
     items: {
-      GetItem: ['meta', 'topics', 'partition', 'chunk', 'group', 'lease'],
+      GetItem: ['meta', 'topics', 'partition', 'chunk', 'groups', 'group', 'lease'],
       BatchGetItem: ['partition', 'group'],
       Query: ['topics', 'partition', 'groups', 'group'],
       PutItem: ['meta', 'groups', 'group'],
