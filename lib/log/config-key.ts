@@ -20,7 +20,6 @@ export interface ConfigKey {
   rule: ConfigRule;
   /** False: accepted and shown, and nothing acts on it yet. */
   enforced: boolean;
-  documentation: string;
 }
 
 const WHOLE = {
@@ -42,8 +41,8 @@ export function checkedValue(key: ConfigKey, value: string, as = key.name): stri
 
 /** `synonyms`: the first is the one that holds; none: nobody but Kafka says anything. */
 export function entryOf(key: ConfigKey, value: string, synonyms: readonly ConfigSynonym[]): ConfigEntry {
-  const { name, type, enforced, documentation } = key;
-  return { name, value, isDefault: synonyms[0]?.source !== 'own', synonyms, enforced, type, documentation };
+  const { name, type, enforced } = key;
+  return { name, value, isDefault: synonyms[0]?.source !== 'own', synonyms, enforced, type };
 }
 
 /** Those of `names` that `values` has, in their order. */

@@ -29,7 +29,6 @@ export interface ConfigEntry {
   /** False: accepted and shown, and nothing acts on it yet. */
   enforced: boolean;
   type: 'string' | 'int' | 'long' | 'double' | 'boolean' | 'list';
-  documentation: string;
 }
 
 export interface TopicDescription {

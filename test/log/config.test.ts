@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { brokerConfigEntries, parseBrokerConfig } from '../../lib/log/broker-config.ts';
+import { documentationOf } from '../../lib/log/config-documentation.ts';
 import { changedConfig, configEntries, topicSettings } from '../../lib/log/topic-config.ts';
 import { TOPIC_CONFIG_KEYS } from '../../lib/log/topic-config-keys.ts';
 
@@ -140,7 +141,8 @@ describe('the configuration of a topic', () => {
       'retention.bytes',
       'retention.ms',
     ]);
-    for (const { documentation } of entries) expect(documentation).toMatch(/^\w.*\.$/s);
+    for (const { name } of entries) expect(documentationOf(name)).toMatch(/^\w.*\.$/s);
+    for (const { name } of brokerConfigEntries(standard)) expect(documentationOf(name)).toMatch(/^\w.*\.$/s);
   });
 
   it('is parsed for the writer', () => {

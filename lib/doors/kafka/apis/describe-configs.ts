@@ -6,6 +6,7 @@
  */
 import { VarveError } from '../../../errors.ts';
 import { brokerConfigEntries } from '../../../log/broker-config.ts';
+import { documentationOf } from '../../../log/config-documentation.ts';
 import { checkTopicName } from '../../../log/topic-name.ts';
 import { type Call, defineApi } from '../api.ts';
 import { CONFIG_SOURCE, CONFIG_TYPE, RESOURCE, sourceOf } from '../configs.ts';
@@ -66,7 +67,7 @@ export const describeConfigs = defineApi({
                 ? entry.synonyms.map(({ source, ...synonym }) => ({ ...synonym, source: sourceOf(source, own) }))
                 : [],
               configType: CONFIG_TYPE[entry.type],
-              documentation: includeDocumentation ? entry.documentation : null,
+              documentation: includeDocumentation ? (documentationOf(entry.name) ?? null) : null,
             }));
           return { errorCode: NO_ERROR, errorMessage: null, ...resource, configs };
         } catch (error) {
