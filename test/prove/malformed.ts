@@ -29,7 +29,14 @@ const INT64 = [0, 1, -1, -2, -3, 1_000, 2 ** 53 - 1, -(2 ** 53 - 1)];
 const NAMES = ['', '.', 'no-such', '../up', 'a b', 'é\u0000', '\ud83d\ude00', 'x'.repeat(249), 'x'.repeat(30_000)];
 /** What these name may go: they do not name what requests may write to. */
 const DESTRUCTIVE = ['DeleteTopics', 'DeleteRecords', 'CreatePartitions', 'AlterConfigs', 'IncrementalAlterConfigs'];
-const CROWDED = ['DescribeGroups', 'Metadata', 'Fetch', 'DeleteGroups', 'FindCoordinator'];
+/** Requests whose elements may be a byte or three, in such a version, and how many bytes come before them. */
+const CROWDED = [
+  { name: 'DescribeGroups', version: 6, before: 0 },
+  { name: 'Metadata', version: 9, before: 0 },
+  { name: 'Fetch', version: 12, before: 25 },
+  { name: 'DeleteGroups', version: 2, before: 0 },
+  { name: 'FindCoordinator', version: 6, before: 1 },
+] as const;
 const MIB = 1024 * 1024;
 const ZEROS = Buffer.alloc(100 * MIB);
 /**
@@ -143,6 +150,8 @@ export function createMalformations(random: Random): Malformations {
         return pick(INT32);
       case 'int64':
         return pick(INT64);
+      case 'float64':
+        return pick([0, 1.5, -1, Number.NaN, Number.POSITIVE_INFINITY]);
       case 'uuid':
         return '01234567-89ab-cdef-0123-456789abcdef';
       case 'string':
@@ -256,15 +265,15 @@ export function createMalformations(random: Random): Malformations {
 
   /** Arrays that are as long as they say, and of which each byte is an element. */
   function crowdOfBytes(): Buffer {
-    const api = pick(APIS.filter(({ name }) => CROWDED.includes(name)));
-    const version = api.versions[1];
+    const { name, version, before } = pick(CROWDED);
+    const api = APIS.find((one) => one.name === name)!;
     const head = Buffer.from(request().frame.subarray(0, 14));
     head.writeInt16BE(api.key, 0);
     head.writeInt16BE(version, 2);
     const out = output();
     const count = pick([10_000, 45_000, 900_000]);
     writeUnsignedVarint(out, 0);
-    if (api.name === 'Fetch') for (let i = 0; i < 17; i++) writeUnsignedVarint(out, 0);
+    for (let i = 0; i < before; i++) writeUnsignedVarint(out, 0);
     writeUnsignedVarint(out, count + 1);
     return framed(Buffer.concat([head, ...partsOf(out), Buffer.alloc(count * 3, 1)]));
   }
