@@ -16,19 +16,14 @@ const KNOWN = 10_000;
 
 /**
  * Clients learn ids from this gateway's answers, or from one before it: what is not known is looked for among all topics, once for
- * all who ask meanwhile.
+ * all who ask meanwhile. Who asks for an id first goes on first, though others find known what the first had to look for.
  */
 export function createTopicNames(log: EventLog): TopicNames {
   const known = new LRUCache<string, string>({ max: KNOWN });
+  const turns = new Map<string, Promise<string | undefined>>();
   let looking: Promise<unknown> = Promise.resolve();
   /** The look that has not begun yet: a topic that was made before a call is found by a look that begins after it. */
   let next: { ids: Set<string>; found: Promise<Map<string, TopicSummary>> } | undefined;
-
-  function lookFor(ids: readonly string[]): Promise<Map<string, TopicSummary>> {
-    next ??= queue();
-    for (const id of ids) next.ids.add(id);
-    return next.found;
-  }
 
   function queue() {
     const ids = new Set<string>();
@@ -41,27 +36,39 @@ export function createTopicNames(log: EventLog): TopicNames {
     return { ids, found };
   }
 
-  function learn({ id, name }: { id: string; name: string }): void {
-    known.set(id, name);
+  async function find(id: string): Promise<string | undefined> {
+    const name = known.get(id);
+    if (name !== undefined) return name;
+    next ??= queue();
+    next.ids.add(id);
+    const topic = (await next.found).get(id);
+    if (topic) known.set(id, topic.name);
+    return topic?.name;
+  }
+
+  function nameOf(id: string): string | undefined | Promise<string | undefined> {
+    const before = turns.get(id);
+    if (!before && known.has(id)) return known.get(id);
+    const look = () => find(id);
+    const turn = before?.then(look, look) ?? look();
+    turns.set(id, turn);
+    const leave = () => {
+      if (turns.get(id) === turn) turns.delete(id);
+    };
+    turn.then(leave, leave);
+    return turn;
   }
 
   return {
-    learn,
+    learn({ id, name }) {
+      known.set(id, name);
+    },
     async of(ids) {
       const names = new Map<string, string>();
-      const unknown: string[] = [];
-      for (const id of ids) {
-        const name = known.get(id);
-        if (name === undefined) unknown.push(id);
-        else names.set(id, name);
-      }
-      if (unknown.length === 0) return names;
-      const found = await lookFor(unknown);
-      for (const id of unknown) {
-        const topic = found.get(id);
-        if (!topic) continue;
-        learn(topic);
-        names.set(id, topic.name);
+      const asked = [...ids].map((id) => [id, nameOf(id)] as const);
+      for (const [id, found] of asked) {
+        const name = typeof found === 'string' ? found : await found;
+        if (name !== undefined) names.set(id, name);
       }
       return names;
     },
