@@ -18,7 +18,10 @@ export function recordBatchRoutes(door: Door): Hono {
   const app = new Hono();
   // As a pattern: a colon inside a segment would begin a parameter.
   app.post('/topics/:topic/:action{records:batch}', (c) =>
-    withJson(c, door, batchSchema, async ({ entries }) => {
+    withJson(c, door, z.unknown(), async (body) => {
+      const batch = z.safeParse(batchSchema, body);
+      if (!batch.success) throw invalid('A batch is {"entries": [...]} and nothing else.');
+      const { entries } = batch.data;
       const ids = entries.map(({ id }) => z.safeParse(idSchema, id));
       if (!ids.every(({ success }) => success)) throw invalid('An entry needs an id, a text of 1 to 80 characters.');
       if (entries.length === 0) throw invalid('The batch is empty.');
@@ -34,7 +37,7 @@ export function recordBatchRoutes(door: Door): Hono {
       settled.forEach((one, i) => {
         const { data: id } = ids[i]!;
         if ('report' in one) successes.push({ id, ...one.report });
-        else failures.push({ id, ...one.refused });
+        else failures.push({ id, error_code: one.refused.error_code, message: one.refused.message });
       });
       return json(c, { successes, failures }, 207);
     }),
