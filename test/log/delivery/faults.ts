@@ -1,3 +1,5 @@
+// Loaded before virtual time begins: the log loads it when it is first needed, which takes real time, and a seed would not repeat.
+import '../../../lib/log/delivery/delivery.ts';
 import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
 import type { Delivery, DeliveryOptions } from '../../../lib/log/delivery/delivery.ts';
 import type { KafkaEvent } from '../../../lib/log/delivery/event.ts';
