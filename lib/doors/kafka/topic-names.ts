@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { VarveError } from '../../errors.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { type TopicSummary, topicsById } from './topics.ts';
 
@@ -8,8 +9,8 @@ import { type TopicSummary, topicsById } from './topics.ts';
  */
 export interface TopicNames {
   learn(topic: { id: string; name: string }): void;
-  /** By id; ids that no topic has are left out. */
-  of(ids: Iterable<string>): Promise<ReadonlyMap<string, string>>;
+  /** By id; ids that no topic has are left out. Where a name could not be looked for, why. */
+  of(ids: Iterable<string>): Promise<ReadonlyMap<string, string | VarveError>>;
 }
 
 const KNOWN = 10_000;
@@ -64,13 +65,18 @@ export function createTopicNames(log: EventLog): TopicNames {
       known.set(id, name);
     },
     async of(ids) {
-      const names = new Map<string, string>();
+      const names = new Map<string, string | VarveError>();
       const asked = [...ids].map((id) => [id, nameOf(id)] as const);
       for (const [id, found] of asked) {
-        const name = typeof found === 'string' ? found : await found;
+        const name = typeof found === 'string' ? found : await found?.catch(asFailure);
         if (name !== undefined) names.set(id, name);
       }
       return names;
     },
   };
+}
+
+function asFailure(error: unknown): VarveError {
+  if (error instanceof VarveError) return error;
+  throw error;
 }

@@ -1,7 +1,9 @@
 /** Requests that name topics by their ids (KIP-516), answered as Apache Kafka 4.3.1 does: what is asked below was asked of both. */
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../lib/clock.ts';
 import { APIS } from '../../../lib/doors/kafka/apis/apis.ts';
 import { fetch } from '../../../lib/doors/kafka/apis/fetch.ts';
 import { metadata } from '../../../lib/doors/kafka/apis/metadata.ts';
@@ -9,7 +11,12 @@ import { offsetCommit } from '../../../lib/doors/kafka/apis/offset-commit.ts';
 import { offsetFetch } from '../../../lib/doors/kafka/apis/offset-fetch.ts';
 import { produce } from '../../../lib/doors/kafka/apis/produce.ts';
 import { type KafkaErrorCode, NO_ERROR, numberOf } from '../../../lib/doors/kafka/failures.ts';
+import { startKafkaGateway } from '../../../lib/doors/kafka/gateway.ts';
 import { NO_UUID } from '../../../lib/doors/kafka/protocol/schema.ts';
+import { VarveError } from '../../../lib/errors.ts';
+import { systemRandom } from '../../../lib/ids.ts';
+import { parseBrokerConfig } from '../../../lib/log/broker-config.ts';
+import { openMemory } from '../../../lib/open/memory.ts';
 import { connectRaw, type RawClient, startGateway, type TestGateway } from './gateway.ts';
 import { batchOf, valuesOf } from './records.ts';
 
@@ -49,9 +56,9 @@ async function read(topicId: string, { version = 18, partition = 0, wait = 0, fr
   return responses[0]!.partitions[0]!;
 }
 
-async function commit(groupId: string, topicId: string, partitionIndex = 0) {
+async function commit(groupId: string, topicId: string, { partitionIndex = 0, from = client } = {}) {
   const told = { partitionIndex, committedOffset: 1, committedMetadata: null };
-  const { topics } = await client.call(offsetCommit, 10, { groupId, topics: [{ topicId, partitions: [told] }] });
+  const { topics } = await from.call(offsetCommit, 10, { groupId, topics: [{ topicId, partitions: [told] }] });
   expect(topics[0]!.topicId).toBe(topicId);
   return topics[0]!.partitions[0]!.errorCode;
 }
@@ -79,7 +86,7 @@ describe('a topic that there is', () => {
     const unknown = code('UNKNOWN_TOPIC_OR_PARTITION');
     expect(await append(id, ['a'], { index: 9 })).toMatchObject({ errorCode: unknown, baseOffset: -1 });
     expect(await read(id, { partition: 9 })).toMatchObject({ errorCode: unknown, highWatermark: -1 });
-    expect(await commit('lacking', id, 9)).toBe(unknown);
+    expect(await commit('lacking', id, { partitionIndex: 9 })).toBe(unknown);
   });
 
   test('is where groups commit, and find what they committed', async () => {
@@ -161,6 +168,31 @@ describe('a topic that was deleted', () => {
  * kafka-python takes a broker's version from those of a few APIs; who tells it a version (`api_version`) that is not above that is served in
  * that version's APIs, whatever this gateway says of them.
  */
+test('where topics cannot be looked through for an id, the request says so, and may be repeated', async () => {
+  const log = await openMemory();
+  const list = async () => {
+    throw new VarveError('KAFKA_STORAGE_ERROR', 'Storage failed: try again.');
+  };
+  const failing = await startKafkaGateway({
+    log: { ...log, topics: { ...log.topics, list } },
+    clock: systemClock,
+    random: systemRandom,
+    logger: pino({ level: 'silent' }),
+    config: parseBrokerConfig([]),
+    host: '127.0.0.1',
+    port: 0,
+  });
+  const from = await connectRaw(failing.port);
+  const topicId = randomUUID();
+
+  expect((await read(topicId, { from })).errorCode).toBe(code('KAFKA_STORAGE_ERROR'));
+  expect((await append(topicId, ['lost'], { to: from })).errorCode).toBe(code('KAFKA_STORAGE_ERROR'));
+  expect(await commit('group', topicId, { from })).toBe(code('KAFKA_STORAGE_ERROR'));
+  from.end();
+  await failing.close(1_000);
+  await log.close();
+});
+
 test('each API has the last version that it has in Kafka 4.3.1', () => {
   const folder = new URL('fixtures/', import.meta.url);
   const last = new Map(

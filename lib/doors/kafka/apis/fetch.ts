@@ -168,14 +168,14 @@ function namesOf({ topics }: Asked, { version, gateway }: Call) {
 }
 
 /** What the log is asked for; what is wrong by itself has its error already. */
-function partitionsOf({ topics }: Asked, names: ReadonlyMap<string, string> | undefined) {
+function partitionsOf({ topics }: Asked, names: ReadonlyMap<string, string | VarveError> | undefined) {
   const wanted: Wanted[] = [];
   const slots = new Map<AskedPartition, number | { errorCode: number }>();
   for (const { topic, topicId, partitions } of topics) {
     const named = names ? { topic: names.get(topicId), topicId } : { topic };
     for (const one of partitions) {
-      if (named.topic === undefined) {
-        slots.set(one, { errorCode: numberOf('UNKNOWN_TOPIC_ID') });
+      if (named.topic === undefined || named.topic instanceof VarveError) {
+        slots.set(one, { errorCode: named.topic ? failureCode(named.topic) : numberOf('UNKNOWN_TOPIC_ID') });
         continue;
       }
       if (one.currentLeaderEpoch > LEADER_EPOCH) {

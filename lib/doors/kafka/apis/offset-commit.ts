@@ -5,7 +5,7 @@
  * Topics go by id instead of name since version 10 (KIP-848): one that was deleted is UNKNOWN_TOPIC_ID.
  */
 import { defineApi } from '../api.ts';
-import { numberOf } from '../failures.ts';
+import { failureCode, numberOf } from '../failures.ts';
 import { array, int16, int32, int64, nullable, since, string, struct, until, uuid } from '../protocol/schema.ts';
 
 const NO_EPOCH = -1;
@@ -58,7 +58,7 @@ export const offsetCommit = defineApi({
     const nameOf = ({ name, topicId }: { name: string; topicId: string }) => (names ? names.get(topicId) : name);
     const offsets = topics.flatMap(({ partitions, ...named }) => {
       const topic = nameOf(named);
-      if (topic === undefined) return [];
+      if (typeof topic !== 'string') return [];
       return partitions.map((one) => ({
         topic,
         ...(names && { topicId: named.topicId }),
@@ -74,8 +74,11 @@ export const offsetCommit = defineApi({
     let next = 0;
     return {
       topics: topics.map(({ partitions, ...named }) => {
-        const isNamed = nameOf(named) !== undefined;
-        const errorOf = () => (isNamed ? told(errors[next++]!) : NO_TOPIC);
+        const topic = nameOf(named);
+        const errorOf = () => {
+          if (typeof topic === 'string') return told(errors[next++]!);
+          return topic ? failureCode(topic) : NO_TOPIC;
+        };
         return {
           ...named,
           partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: errorOf() })),

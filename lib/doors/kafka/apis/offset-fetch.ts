@@ -4,6 +4,7 @@
  * yet. Members of KIP-848 (version 9) are none of ours: their ids and epochs are not looked at. Topics go by id instead of name since version
  * 10: one that was deleted is UNKNOWN_TOPIC_ID.
  */
+import { VarveError } from '../../../errors.ts';
 import type { GroupOffset } from '../../../log/groups/groups.ts';
 import { isUnknownTopic } from '../../../log/topic-name.ts';
 import { type Call, defineApi } from '../api.ts';
@@ -113,6 +114,7 @@ async function fetchGroup(call: Call, groupId: string, topics: Asked) {
 async function idsOf({ gateway: { log, topicNames } }: Call, topics: NonNullable<Asked>): Promise<Set<string>> {
   const names = await topicNames.of(new Set(topics.flatMap(({ topicId }) => topicId ?? [])));
   const ids = await fewAtOnce([...names.values()], async (name) => {
+    if (name instanceof VarveError) throw name;
     try {
       return (await log.topics.describe(name)).id;
     } catch (error) {

@@ -83,6 +83,7 @@ export const produce = defineApi({
         const partitionResponses = await Promise.all(
           partitionData.map(({ index, records }) => {
             if (!KNOWN_ACKS.includes(acks)) return refused(index, 'INVALID_REQUIRED_ACKS');
+            if (to instanceof VarveError) return { index, baseOffset: -1, ...failure(to) };
             return to ? append(call, { ...to, index }, records, timeoutMs) : refused(index, 'UNKNOWN_TOPIC_ID');
           }),
         );
@@ -100,7 +101,7 @@ export const produce = defineApi({
 /** Asked for each topic by itself, known or not: so a topic's requests go on in the order in which they came. */
 async function topicOf(topicId: string, { gateway }: Call) {
   const topic = (await gateway.topicNames.of([topicId])).get(topicId);
-  return topic === undefined ? undefined : { topic, topicId };
+  return typeof topic === 'string' ? { topic, topicId } : topic;
 }
 
 function refused(index: number, code: KafkaErrorCode) {
