@@ -66,7 +66,7 @@ describe('bad input at the API', () => {
       40401,
     ],
     ['an unknown partition', 'POST', 'api/topics/TOPIC/partitions/7/records', body, {}, 404, 40402],
-    ['a partition that is no number', 'GET', 'api/topics/TOPIC/partitions/x/records', undefined, {}, 422, 42220],
+    ['a partition that is no number', 'GET', 'api/topics/TOPIC/partitions/x/records', undefined, {}, 404, 404],
     ['an offset that is not there', 'GET', 'api/topics/TOPIC/partitions/0/records?from=99', undefined, {}, 416, 41601],
     ['a wait that is too long', 'GET', 'api/topics/TOPIC/partitions/0/records?wait=20001', undefined, {}, 422, 42220],
     ['another method', 'PATCH', 'api/topics/TOPIC/records', body, {}, 405, 405],
