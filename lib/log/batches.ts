@@ -11,7 +11,7 @@ import {
   type TopicIdPartition,
 } from '../stores/catalog/partitions.ts';
 import { ObjectError, type ObjectStore } from '../stores/objects/objects.ts';
-import { BLOCK_BYTES, createBatchCache } from './batch-cache.ts';
+import { createBatchCache } from './batch-cache.ts';
 
 /** An entry and where it is. */
 export interface Located {
@@ -25,8 +25,6 @@ export interface Located {
 export interface Batches {
   /** In the order asked. CORRUPT_MESSAGE or KAFKA_STORAGE_ERROR, naming the object, when one cannot be had as it was written. */
   load(located: readonly Located[]): Promise<Uint8Array[]>;
-  /** Says that nobody looks any more at what a `load` answered: its memory may be used again. Whoever keeps any of it never says so. */
-  done(batches: readonly Uint8Array[]): void;
   /** Takes in a batch that was just appended, so that those who follow need not ask the store. */
   offer(entry: Pick<Entry, 'id' | 'position'>, base: number, bytes: Uint8Array): void;
 }
@@ -35,10 +33,9 @@ export const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 /** Ranges this near each other are one get, bytes. */
 const MAX_GAP = 64 * 1024;
 const MAX_GET = 8 * 1024 * 1024;
-/** What one call brings: the port's limit, and a block of bytes, beyond which calls follow each other. */
+/** What one call brings: the port's limit, and bytes, beyond which calls follow each other. */
 const MAX_CHUNKS = 100;
-/** Fewer bytes are not worth a block. */
-const BLOCK_WORTH = 0.75 * BLOCK_BYTES;
+const CHUNKS_BYTES = 1024 * 1024;
 
 /** A batch that somebody waits for. */
 interface Question {
@@ -46,8 +43,6 @@ interface Question {
   at: Located;
   /** When it is known which read brings it. */
   turn: Promise<void>;
-  /** Who wait. */
-  readers: number;
   /** When one of the two is there. Never rejects. */
   read?: Promise<void>;
   batch?: Uint8Array;
@@ -63,7 +58,7 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
   async function load(located: readonly Located[]): Promise<Uint8Array[]> {
     const sought = located.map((at) => {
       const key = keyOf(at);
-      return cache.get(key) ?? join(key) ?? ask(key, at);
+      return cache.get(key) ?? underway.get(key) ?? ask(key, at);
     });
     for (const one of sought) {
       if (one instanceof Uint8Array) continue;
@@ -77,16 +72,10 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
     });
   }
 
-  function join(key: string): Question | undefined {
-    const question = underway.get(key);
-    if (question) question.readers++;
-    return question;
-  }
-
   /** What is asked in one turn of the event loop is read together: partitions that are fetched together share segments. */
   function ask(key: string, at: Located): Question {
     turn ??= setImmediate().then(readAsked);
-    const question = { key, at, turn, readers: 1 };
+    const question = { key, at, turn };
     asked.push(question);
     underway.set(key, question);
     return question;
@@ -133,7 +122,7 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
       // Where the bytes lie, even when they are shared: a place in a segment has one offset for ever.
       patchBaseOffset(bytes, at.base);
       question.batch = bytes;
-      cache.set(key, bytes, question.readers);
+      cache.set(key, bytes);
     } else {
       question.failure = failure ?? (bytes ? damaged(at) : notThere(at));
     }
@@ -142,8 +131,7 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
   async function chunks(questions: readonly Question[], before: Promise<void> | undefined) {
     await before;
     const ids = questions.map(({ at }) => at.entry.id);
-    const bytes = questions.reduce((sum, { at }) => sum + at.entry.length, 0);
-    return partitions.chunks(questions[0]!.at.of, ids, bytes > BLOCK_WORTH ? cache.block : undefined);
+    return partitions.chunks(questions[0]!.at.of, ids);
   }
 
   async function read(name: string, range: { start: number; length: number }): Promise<Uint8Array> {
@@ -172,7 +160,6 @@ export function createBatches(partitions: Partitions, objects: ObjectStore, cach
 
   return {
     load,
-    done: cache.done,
     offer(entry, base, bytes) {
       patchBaseOffset(bytes, base);
       cache.set(keyOf({ entry, base }), bytes);
@@ -202,7 +189,7 @@ function* slices(questions: readonly Question[]): Generator<Question[]> {
   let bytes = 0;
   for (const question of questions) {
     const { length } = question.at.entry;
-    if (slice.length === MAX_CHUNKS || (slice.length > 0 && bytes + length > BLOCK_BYTES)) {
+    if (slice.length === MAX_CHUNKS || (slice.length > 0 && bytes + length > CHUNKS_BYTES)) {
       yield slice;
       slice = [];
       bytes = 0;

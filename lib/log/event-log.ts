@@ -86,8 +86,6 @@ export interface Fetched {
   batches: Uint8Array[];
   highWatermark: number;
   logStart: number;
-  /** To be called when nobody looks at the batches any more: their memory is used again then. Whoever keeps any of them does not call it. */
-  done?(): void;
 }
 
 /** A partition, and where its reader is. */

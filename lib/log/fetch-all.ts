@@ -27,8 +27,6 @@ interface Lane {
   wanted: Wanted;
   of?: TopicIdPartition;
   answer: Fetched;
-  /** Of all that it consists of. */
-  done: (() => void)[];
   failure?: VarveError;
   /** Where to go on. */
   next: number;
@@ -51,8 +49,8 @@ export async function fetchAll(
   const until = clock.monotonic() + Math.min(wait, MAX_WAIT_MS);
   const lanes = wanted.map((one): Lane => {
     const room = Math.min(one.maxBytes, MAX_FETCH_BYTES);
-    const answer: Fetched = { batches: [], highWatermark: -1, logStart: -1 };
-    return { wanted: one, answer, done: [], next: one.offset, room, full: room <= 0 };
+    const answer = { batches: [], highWatermark: -1, logStart: -1 };
+    return { wanted: one, answer, next: one.offset, room, full: room <= 0 };
   });
   const most = Math.min(maxBytes, MAX_FETCH_BYTES);
   /** Bytes that may still be read before the next wait, and those that have been found. */
@@ -76,7 +74,7 @@ export async function fetchAll(
     let taken = 0;
     const read = () => reader.fetch(lane.of!, lane.next, { maxBytes: granted, strict });
     try {
-      const { batches, done } = await read().catch(async (error) => {
+      const { batches } = await read().catch(async (error) => {
         // Deleted since it was looked at, and perhaps made anew: then it is the new topic that has the name.
         if (!isUnknownTopic(error) || lane.answer.batches.length > 0) throw error;
         await look(lane);
@@ -86,7 +84,6 @@ export async function fetchAll(
         lane.answer.batches.push(batch);
         taken += batch.length;
       }
-      if (done) lane.done.push(done);
       lane.full = batches.length === 0;
       const last = batches.at(-1);
       if (last) lane.next = nextOffset(last);
@@ -135,12 +132,7 @@ export async function fetchAll(
         signal,
       );
   }
-  return lanes.map(({ failure, answer, done }) => {
-    const allDone = () => {
-      for (const one of done) one();
-    };
-    return failure ?? { ...answer, done: allDone };
-  });
+  return lanes.map(({ failure, answer }) => failure ?? answer);
 }
 
 function asFailure(error: unknown): VarveError {

@@ -165,8 +165,7 @@ export function createReader(deps: ReaderDeps): Reader {
       meter.fetched(size);
       readAhead(of, offset, head, { next: nextOffset(loaded.at(-1)!), size, most });
     }
-    const { highWatermark, logStart } = head;
-    return { batches: loaded, highWatermark, logStart, done: () => batches.done(loaded) };
+    return { batches: loaded, highWatermark: head.highWatermark, logStart: head.logStart };
   }
 
   /**
@@ -183,7 +182,7 @@ export function createReader(deps: ReaderDeps): Reader {
     if (next >= head.highWatermark) return;
     ends?.set(`${partitionKey(of)}@${next}`, true, { size });
     // Whoever asks for it meets the failure.
-    if (isInSequence) load(of, next, head, Math.min(most, MAX_AHEAD), true).then(batches.done, () => {});
+    if (isInSequence) load(of, next, head, Math.min(most, MAX_AHEAD), true).catch(() => {});
   }
 
   function decode(batch: Uint8Array): LogRecord[] {

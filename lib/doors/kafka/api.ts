@@ -31,8 +31,6 @@ export interface Call {
   readonly endpoint: Endpoint;
   /** Aborts when the client is gone, or the gateway stops: whoever waits answers what there is. */
   readonly signal: AbortSignal;
-  /** What is to be done when the answer has left and its memory is not needed any more; perhaps never, when the client is gone. */
-  onceSent(then: () => void): void;
 }
 
 /** One of Kafka's APIs: its number, the versions that are advertised, its messages in all of these, and what it does. */

@@ -110,7 +110,6 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
     unanswered++;
     memory.take(request.size);
     lastActive = clock.monotonic();
-    let sent = () => {};
     const call: Call = {
       gateway,
       version: request.version,
@@ -118,9 +117,6 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
       clientHost,
       endpoint: deps.endpoint,
       signal,
-      onceSent(then) {
-        sent = then;
-      },
     };
     const before = tail;
     const answer = () => handle(request, call);
@@ -132,10 +128,6 @@ export function serveConnection(socket: Socket, deps: ConnectionDeps): Connectio
     tail = before
       .then(() => handled)
       .then((answer) => (answer === undefined ? undefined : send(writeResponse(request, answer))))
-      .then(() => {
-        // Otherwise the socket may still hold some of it.
-        if (!socket.destroyed && socket.writableLength === 0) sent();
-      })
       .catch(fail)
       .finally(() => {
         unanswered--;

@@ -161,11 +161,8 @@ export interface Partitions {
    */
   findTimestamp(of: TopicIdPartition, timestamp: number): Promise<Run | undefined>;
 
-  /**
-   * The bytes of `chunk` entries in the order asked, at most 100; undefined where they were deleted. They may lie in one buffer: that which
-   * `into` gives, when it is asked and they fit, and which is then nobody else's.
-   */
-  chunks(of: TopicIdPartition, ids: readonly TimeId[], into?: () => ArrayBuffer): Promise<(Uint8Array | undefined)[]>;
+  /** The bytes of `chunk` entries in the order asked, at most 100; undefined where they were deleted. They may lie in one buffer. */
+  chunks(of: TopicIdPartition, ids: readonly TimeId[]): Promise<(Uint8Array | undefined)[]>;
 
   /** Raises the log start to `offset` (never lowers it, never above the high watermark: `out of range`). The log start that holds then. */
   raiseLogStart(of: TopicIdPartition, offset: number): Promise<number | 'out of range' | 'unknown partition'>;

@@ -129,9 +129,6 @@ export const fetch = defineApi({
         signal: call.signal,
       })
       .finally(() => memory.close());
-    call.onceSent(() => {
-      for (const one of fetched) if ('done' in one) one.done?.();
-    });
     const abortedTransactions = asked.isolationLevel === READ_COMMITTED ? [] : null;
     const responses = asked.topics.map(({ topic, topicId, partitions }) => ({
       topic,

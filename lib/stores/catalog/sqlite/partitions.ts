@@ -1,4 +1,3 @@
-import type { TimeId } from '../../../ids.ts';
 import type { Head, Partitions, References, TopicIdPartition } from '../partitions.ts';
 import { openAppends, sequenceBefore } from './appends.ts';
 import { openCompaction } from './compaction.ts';
@@ -15,12 +14,11 @@ const ACTIVE_MS = 24 * 3_600_000;
 /** Entries in a step of `references`: a few milliseconds. */
 const STEP_ENTRIES = 2_000;
 
-/** The port, at once; some methods differ: time is the queue's, a search by timestamp goes in steps, and memory cannot be asked for. */
-export interface SyncPartitions extends Omit<Sync<Partitions>, 'append' | 'find' | 'findTimestamp' | 'chunks'> {
+/** The port, at once; two methods differ: time is the queue's, and a search by timestamp goes in steps. */
+export interface SyncPartitions extends Omit<Sync<Partitions>, 'append' | 'find' | 'findTimestamp'> {
   append: ReturnType<typeof openAppends>;
   find(of: TopicIdPartition, offset: number): ReturnType<Sync<Partitions>['find']>;
   findTimestamp(of: TopicIdPartition, timestamp: number, from: number): TimestampStep;
-  chunks(of: TopicIdPartition, ids: readonly TimeId[], into?: ArrayBuffer): (Uint8Array | undefined)[];
 }
 
 export function openPartitions(db: Database, now: () => number): SyncPartitions {
@@ -60,14 +58,11 @@ export function openPartitions(db: Database, now: () => number): SyncPartitions 
         .map(({ next, ...producer }) => ({ ...producer, lastSequence: sequenceBefore(next) }));
     },
 
-    chunks(of, ids, into) {
+    chunks(of, ids) {
       const row = headRow(db, of);
       if (!row) return ids.map(() => undefined);
       const sql = 'SELECT bytes FROM chunks WHERE partition = ? AND id = ?';
-      return inOneBuffer(
-        ids.map((id) => db.get<{ bytes: Uint8Array }>(sql, row.key, idBytes(id))?.bytes),
-        into,
-      );
+      return inOneBuffer(ids.map((id) => db.get<{ bytes: Uint8Array }>(sql, row.key, idBytes(id))?.bytes));
     },
 
     raiseLogStart(of, offset) {
@@ -125,10 +120,10 @@ export function openPartitions(db: Database, now: () => number): SyncPartitions 
 }
 
 /** Back to back: one buffer goes into another thread for the price of one, however many pieces it has. */
-function inOneBuffer(pieces: (Uint8Array | undefined)[], into?: ArrayBuffer): (Uint8Array | undefined)[] {
+function inOneBuffer(pieces: (Uint8Array | undefined)[]): (Uint8Array | undefined)[] {
   if (pieces.length === 1) return pieces;
   const size = pieces.reduce((sum, piece) => sum + (piece?.length ?? 0), 0);
-  const all = new Uint8Array(into && size <= into.byteLength ? into : Buffer.allocUnsafeSlow(size).buffer);
+  const all = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
   let at = 0;
   return pieces.map((piece) => {
     if (!piece) return undefined;

@@ -14,16 +14,14 @@ export type Answered = { reads: Answer[] } | { writes: Answer[] };
 /** Where the engine runs. One batch at a time. */
 export interface Transport {
   readonly clusterId: string;
-  /** Memory that is `moved` is the engine's from then on. Resolves when all of the batch is answered; rejects when the engine is lost. */
-  send(batch: Batch, onAnswers: (answers: Answered) => void, moved?: readonly ArrayBuffer[]): Promise<void>;
+  /** Resolves when all of the batch is answered; rejects when the engine is lost. */
+  send(batch: Batch, onAnswers: (answers: Answered) => void): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface CallOptions {
   /** What the arguments carry. */
   bytes?: number;
-  /** What of the arguments' memory is given away. */
-  moved?: readonly ArrayBuffer[];
   /**
    * Rejects the call with the signal's reason. One that still waits is never made then; one that was sent is over before any
    * call that is made later.
@@ -55,7 +53,6 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 interface Waiting {
   request: Request;
   bytes: number;
-  moved: readonly ArrayBuffer[];
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -68,7 +65,7 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
   let closing: Promise<void> | undefined;
   let sending: Promise<void> | undefined;
 
-  function enqueue(request: Request, { bytes = 0, moved = [], signal }: CallOptions): Promise<unknown> {
+  function enqueue(request: Request, { bytes = 0, signal }: CallOptions): Promise<unknown> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (closing) return Promise.reject(new VarveError('LOG_CLOSED', 'The catalog is closed: open the log again.'));
     if (outstanding >= MAX_WAITING || outstandingBytes + bytes > MAX_WAITING_BYTES) {
@@ -78,7 +75,7 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
     outstanding += 1;
     outstandingBytes += bytes;
     return new Promise<unknown>((resolve, reject) => {
-      const one: Waiting = { request, bytes, moved, resolve, reject };
+      const one: Waiting = { request, bytes, resolve, reject };
       waiting.push(one);
       sending ??= Promise.resolve().then(sendAll);
       if (signal) rejectOnAbort(one, signal);
@@ -139,15 +136,10 @@ export function createRequests(transport: Transport, clock: Clock): Requests {
     };
     try {
       const batch = { now: clock.now(), reads: reads.map(requestOf), writes: writes.map(requestOf) };
-      const onAnswers = (answers: Answered) => {
+      await transport.send(batch, (answers) => {
         const [asked, given] = 'reads' in answers ? [reads, answers.reads] : [writes, answers.writes];
         for (const [i, one] of asked.entries()) settle(one, given[i]!);
-      };
-      await transport.send(
-        batch,
-        onAnswers,
-        taken.flatMap(({ moved }) => moved),
-      );
+      });
     } catch (error) {
       const message = `The catalog stopped: ${error instanceof Error ? error.message : error}. Open the log again.`;
       for (const one of unanswered) settle(one, { error: { code: 'KAFKA_STORAGE_ERROR', message } });

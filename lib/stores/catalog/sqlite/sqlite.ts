@@ -92,11 +92,6 @@ function remotePartitions(requests: Requests): Partitions {
       return await requests.call('partitions', 'find', [of, offset]);
     },
 
-    chunks(of, ids, into) {
-      const memory = into?.();
-      return requests.call('partitions', 'chunks', [of, ids, memory], { moved: memory ? [memory] : [] });
-    },
-
     async findTimestamp(of, timestamp) {
       let from = 0;
       for (;;) {

@@ -37,7 +37,7 @@ export async function startThread(options: ThreadOptions): Promise<Transport> {
   worker.on('messageerror', lose);
   worker.on('error', lose);
   worker.on('exit', (code) => lose(new Error(`its thread ended with code ${code}`)));
-  const post = (message: ToThread, moved: readonly ArrayBuffer[] = []) => worker.postMessage(message, moved);
+  const post = (message: ToThread) => worker.postMessage(message);
 
   const opened = await new Promise<{ clusterId: string }>((resolve, reject) => {
     onLost = reject;
@@ -52,7 +52,7 @@ export async function startThread(options: ThreadOptions): Promise<Transport> {
   return {
     clusterId: opened.clusterId,
 
-    async send(batch, onAnswers, moved) {
+    async send(batch, onAnswers) {
       if (lost) throw lost;
       worker.ref();
       try {
@@ -62,7 +62,7 @@ export async function startThread(options: ThreadOptions): Promise<Transport> {
             if (message === 'batch done') resolve();
             else if ('reads' in message || 'writes' in message) onAnswers(message);
           };
-          post({ batch }, moved);
+          post({ batch });
         });
       } finally {
         worker.unref();
