@@ -77,3 +77,9 @@ export class VarveError extends Error {
     return ERRORS[this.code].retriable;
   }
 }
+
+/** A failure that may be answered; what is none is a fault of ours, and is thrown on. */
+export function asFailure(error: unknown): VarveError {
+  if (error instanceof VarveError) return error;
+  throw error;
+}

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { type Clock, sleep } from '../clock.ts';
-import { VarveError } from '../errors.ts';
+import { asFailure, type VarveError } from '../errors.ts';
 import type { Head, TopicIdPartition } from '../stores/catalog/partitions.ts';
 import type { FetchAllOptions, Fetched, Wanted } from './event-log.ts';
 import type { Heads } from './heads.ts';
@@ -133,9 +133,4 @@ export async function fetchAll(
       );
   }
   return lanes.map(({ failure, answer }) => failure ?? answer);
-}
-
-function asFailure(error: unknown): VarveError {
-  if (error instanceof VarveError) return error;
-  throw error;
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { VarveError } from '../../errors.ts';
+import { asFailure, type VarveError } from '../../errors.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { type TopicSummary, topicsById } from './topics.ts';
 
@@ -74,9 +74,4 @@ export function createTopicNames(log: EventLog): TopicNames {
       return names;
     },
   };
-}
-
-function asFailure(error: unknown): VarveError {
-  if (error instanceof VarveError) return error;
-  throw error;
 }

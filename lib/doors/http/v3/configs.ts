@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import * as z from 'zod/mini';
 import { VarveError } from '../../../errors.ts';
+import { isUnknownTopic } from '../../../log/topic-name.ts';
 import type { ConfigEntry, ConfigSynonym } from '../../../log/topics.ts';
 import { json, noSuchResource } from '../answers.ts';
 import type { Door } from '../door.ts';
@@ -147,5 +148,5 @@ function changesOf(changes: Changes): Record<string, string | null> {
 }
 
 function passIfDeleted(error: unknown): undefined {
-  if (!(error instanceof VarveError) || error.code !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+  if (!isUnknownTopic(error)) throw error;
 }
